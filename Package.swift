@@ -1,0 +1,143 @@
+// swift-tools-version: 6.2
+//  One manifest: a table of targets by level. A target imports only levels below its own
+//  (Sources/README.md); scripts/lint.sh holds the imports against this order.
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func module(
+    _ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil,
+    exclude: [String] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: exclude,
+        swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude,
+        swiftSettings: settings)
+}
+
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let nioTesting = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "etcd-swift",
+    products: [.executable(name: "etcd-swift", targets: ["etcd-swift"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Level 0: the seams.
+        module("RuntimeCore"),
+        // Level 1: know nothing of etcd.
+        module("Raft", ["RuntimeCore", collections]),
+        module("Protobuf", ["RuntimeCore"]),
+        module(
+            "RuntimePosix",
+            ["RuntimeCore", .product(name: "SystemPackage", package: "swift-system")]),
+        // Level 2: etcd's bytes.
+        module("EtcdProto", ["Protobuf", "Raft", "RuntimeCore"]),
+        // Level 3: the stores.
+        module("EtcdWAL", ["EtcdProto", "Raft", "RuntimeCore"]),
+        module("EtcdV2Store", ["RuntimeCore", collections]),
+        module(
+            "EtcdMembership",
+            [
+                "EtcdProto", "Raft", "RuntimeCore",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        // Level 4: one replica; the wire; the settings.
+        module(
+            "EtcdServer",
+            [
+                "EtcdMembership", "EtcdProto", "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore",
+                collections, logging,
+            ]),
+        module("EtcdNet", ["RuntimeCore", "CNGHTTP2"] + nio),
+        module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
+        // Level 5: the front ends.
+        module(
+            "EtcdTransport", ["EtcdNet", "EtcdProto", "EtcdMembership", "Raft", "RuntimeCore", logging] + nio),
+        module(
+            "EtcdHTTP",
+            ["EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store", "Raft", "RuntimeCore"]
+                + nio),
+        // Level 6: the composition root.
+        module(
+            "EtcdDaemon",
+            [
+                "CSystemd", "EtcdConfig", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
+                "EtcdServer", "EtcdTransport", "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore",
+                "RuntimePosix", logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ] + nio),
+        // Level 7: the program.
+        .executableTarget(
+            name: "etcd-swift", dependencies: ["EtcdDaemon"], swiftSettings: settings),
+        // Debian's C libraries.
+        .systemLibrary(
+            name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(
+            name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        // Test support.
+        module("Scenario", path: "Tests/Scenario"),
+        module(
+            "Simulator",
+            [
+                "EtcdMembership", "EtcdProto", "EtcdServer", "EtcdV2Store", "EtcdWAL", "Raft",
+                "RuntimeCore", collections, logging,
+            ],
+            path: "Tests/Simulator"),
+        .executableTarget(
+            name: "etcd-sim", dependencies: ["Simulator"], path: "Tests/SimulatorRunner",
+            swiftSettings: settings),
+        // Tests.
+        tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
+        tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
+        tests("EtcdProtoTests", ["EtcdProto", "Protobuf", "Raft", "RuntimeCore"]),
+        tests(
+            "EtcdWALTests",
+            ["EtcdWAL", "EtcdProto", "Raft", "RuntimeCore", "RuntimePosix", "Scenario"],
+            exclude: ["testdata"]),
+        tests("EtcdV2StoreTests", ["EtcdV2Store", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
+        tests("EtcdMembershipTests", ["EtcdMembership", "EtcdProto", "Raft", "RuntimeCore"]),
+        tests(
+            "EtcdServerTests",
+            [
+                "EtcdMembership", "EtcdProto", "EtcdServer", "EtcdV2Store", "EtcdWAL", "Raft",
+                "RuntimeCore", "Simulator", logging,
+            ]),
+        tests("EtcdNetTests", ["EtcdNet", "RuntimeCore", nioTesting] + nio),
+        tests(
+            "EtcdTransportTests",
+            ["EtcdNet", "EtcdProto", "EtcdMembership", "EtcdTransport", "Raft", "RuntimeCore", nioTesting, logging] + nio),
+        tests(
+            "EtcdHTTPTests",
+            ["EtcdHTTP", "EtcdNet", "EtcdServer", "EtcdV2Store", "RuntimeCore", nioTesting] + nio),
+        tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
+        tests("SimulationTests", ["Simulator", "RuntimeCore"]),
+    ]
+)

@@ -1,0 +1,98 @@
+//  Requests and responses as handlers see them, the same over HTTP/1.1 and HTTP/2.
+
+import NIOCore
+import NIOHTTP1
+import RuntimeCore
+
+/// The start of a request, before its body.
+package struct HTTPRequestHead: Sendable {
+    package var method: String
+    /// The raw request target: path and query, still percent-encoded.
+    package var target: String
+    package var headers: HTTPHeaders
+    package var version: ProtocolVersion
+    package var connection: ConnectionFacts
+
+    package enum ProtocolVersion: Sendable, Hashable { case http10, http11, http2 }
+
+    package init(
+        method: String, target: String, headers: HTTPHeaders, version: ProtocolVersion,
+        connection: ConnectionFacts
+    ) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.version = version
+        self.connection = connection
+    }
+}
+
+/// What is known of the connection a request came over.
+package struct ConnectionFacts: Sendable {
+    /// `ip:port`, or the path of a unix socket.
+    package var remoteAddress: String
+    package var localAddress: String
+    package var isTLS: Bool
+    /// Common name of the verified client certificate, if there is one.
+    package var commonName: String?
+
+    package init(
+        remoteAddress: String, localAddress: String, isTLS: Bool = false, commonName: String? = nil
+    ) {
+        self.remoteAddress = remoteAddress
+        self.localAddress = localAddress
+        self.isTLS = isTLS
+        self.commonName = commonName
+    }
+}
+
+/// What a handler wants done with the body of a request.
+package enum HTTPBodyPlan {
+    /// Read it whole, up to `maximum` bytes (beyond: 413 and the connection closes), then call
+    /// `HTTPHandler.handle`.
+    case collect(maximum: Int)
+    /// Hand chunks to the sink as they come, with back-pressure.
+    case stream(any HTTPBodySink)
+}
+
+/// Receives a streamed request body. All calls on the connection's event loop.
+package protocol HTTPBodySink: AnyObject {
+    /// Reading pauses until the future is done.
+    func receive(_ chunk: ByteBuffer) -> EventLoopFuture<Void>
+    /// The body ended as announced.
+    func complete()
+    /// The connection broke or the body was malformed.
+    func fail(_ error: any Error)
+}
+
+/// Serves the requests of a listener. Called on the event loop of the connection; must not block.
+package protocol HTTPHandler: Sendable {
+    func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan
+    func handle(_ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder)
+}
+
+/// The way back to one request's client. Confined to `eventLoop`.
+///
+/// Either `respond` once, or `start`, any number of `write`s, and `finish`. Calls after the
+/// connection closed are ignored. Responses written in one pass of the loop leave in one flush.
+package protocol HTTPResponder: AnyObject {
+    var eventLoop: any EventLoop { get }
+    /// False once the client is gone.
+    var isOpen: Bool { get }
+    /// False while the transport holds more unsent bytes than its high-water mark.
+    var isWritable: Bool { get }
+    /// Called once if the client goes away before the response is finished.
+    var onClose: (() -> Void)? { get set }
+    /// Called whenever `isWritable` turns true again.
+    var onWritable: (() -> Void)? { get set }
+
+    /// A whole response. Content-Length and Date are added; a HEAD request gets no body.
+    func respond(status: Int, headers: HTTPHeaders, body: ByteBuffer)
+    /// Begins a response of unknown length (chunked over HTTP/1.1) and flushes its head.
+    func start(status: Int, headers: HTTPHeaders)
+    /// Queues a part of the body; flushed at the end of this pass of the loop.
+    func write(_ part: ByteBuffer)
+    func finish()
+    /// Cuts the connection (or resets the stream) without finishing the response.
+    func abort()
+}

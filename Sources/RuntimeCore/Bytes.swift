@@ -1,0 +1,98 @@
+//  An immutable slice of bytes: what every codec reads from and every message carries.
+
+/// An immutable run of bytes that shares its storage with the buffer it was cut from.
+///
+/// Slicing never copies; equality, order and hash look at the content only. `Sendable` because the
+/// storage is an array value that nobody can write to through this type.
+package struct Bytes: Sendable {
+    package let storage: [UInt8]
+    /// Invariant: `0 <= start <= end <= storage.count`.
+    package let start: Int
+    package let end: Int
+
+    package static let empty = Bytes([])
+
+    package init(_ array: [UInt8]) {
+        storage = array
+        start = 0
+        end = array.count
+    }
+
+    package init(_ text: String) {
+        self.init(Array(text.utf8))
+    }
+
+    package init(_ text: Substring) {
+        self.init(Array(text.utf8))
+    }
+
+    private init(storage: [UInt8], start: Int, end: Int) {
+        self.storage = storage
+        self.start = start
+        self.end = end
+    }
+
+    package var count: Int { end - start }
+    package var isEmpty: Bool { end == start }
+
+    /// The byte at `position`, counted from the start of this slice.
+    package subscript(position: Int) -> UInt8 {
+        precondition(position >= 0 && position < count)
+        return storage[start + position]
+    }
+
+    /// The bytes of `range`, counted from the start of this slice, without a copy.
+    package subscript(range: Range<Int>) -> Bytes {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        return Bytes(
+            storage: storage, start: start + range.lowerBound, end: start + range.upperBound)
+    }
+
+    package func dropFirst(_ number: Int) -> Bytes { self[min(number, count)..<count] }
+    package func prefix(_ number: Int) -> Bytes { self[0..<min(number, count)] }
+
+    /// The content as an array; free when this slice covers its whole storage.
+    package var array: [UInt8] {
+        start == 0 && end == storage.count ? storage : Array(storage[start..<end])
+    }
+
+    /// The content as text; invalid UTF-8 becomes U+FFFD.
+    package var text: String {
+        withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    package func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var outcome: Swift.Result<Result, Failure>?
+        storage.withUnsafeBytes { buffer in
+            do throws(Failure) {
+                outcome = .success(try body(UnsafeRawBufferPointer(rebasing: buffer[start..<end])))
+            } catch {
+                outcome = .failure(error)
+            }
+        }
+        return try outcome!.get()
+    }
+}
+
+extension Bytes: Equatable, Hashable, Comparable {
+    package static func == (left: Bytes, right: Bytes) -> Bool {
+        left.count == right.count
+            && left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
+    }
+
+    package static func < (left: Bytes, right: Bytes) -> Bool {
+        left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.lexicographicallyPrecedes(b) } }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+}
+
+extension Bytes: ExpressibleByArrayLiteral, CustomStringConvertible {
+    package init(arrayLiteral elements: UInt8...) { self.init(elements) }
+
+    package var description: String { "Bytes(\(count))" }
+}

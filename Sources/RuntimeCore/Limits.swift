@@ -1,0 +1,55 @@
+//  Every bound in the program, with its reason. Sizes in bytes, times in milliseconds.
+
+package enum Limits {
+    /// Proposals waiting in the consensus mailbox. Beyond this the client is told to slow down
+    /// instead of memory growing with its impatience.
+    package static let proposalQueueMax = 65_536
+    /// Committed entries not applied yet before new proposals are refused (etcd's bound).
+    package static let unappliedEntriesMax: UInt64 = 5_000
+    /// Total entry bytes in one append message (etcd's value, visible on the wire).
+    package static let appendMessageBytesMax = 1 << 20
+    /// Append messages in flight to one follower (etcd's value).
+    package static let inflightAppendsMax = 512
+    /// Entry bytes handed to apply at once, so that one batch cannot starve reads.
+    package static let applyBatchBytesMax = 4 << 20
+    /// Entries kept behind the newest snapshot for slow followers (etcd's value).
+    package static let snapshotCatchUpEntries: UInt64 = 5_000
+    /// Size at which a log segment is finished (etcd's value).
+    package static let walSegmentBytes = 64_000_000
+    /// A single log record larger than this cannot come from us: the length field is torn.
+    package static let walRecordBytesMax = 256 << 20
+    /// Events kept for watchers that start in the past (etcd's value).
+    package static let v2EventHistoryMax = 1_000
+    /// Events a slow v2 stream may lag behind before its response is ended (etcd's value).
+    package static let v2StreamBacklogMax = 100
+    /// Default bound of a request body on the client port (etcd's `max-request-bytes`, 1.5 MiB).
+    package static let requestBytesMax = 1_572_864
+    /// Request line and headers together on any HTTP/1.1 connection (Go's default is 1 MiB).
+    package static let httpHeaderBytesMax = 1 << 20
+    /// Header fields in one request: beyond this it is a flood, not a request.
+    package static let httpHeaderFieldsMax = 512
+    /// Pipelined HTTP/1.1 requests held for one connection before reading pauses.
+    package static let httpPipelinedRequestsMax = 64
+    /// Time a client has to finish sending a request's headers.
+    package static let httpHeaderTimeoutMilliseconds: UInt64 = 30_000
+    /// Messages queued for one peer; beyond it they are dropped, which raft tolerates.
+    package static let peerQueueMax = 4_096
+    /// A peer message longer than this is refused before it is read (etcd's value).
+    package static let peerMessageBytesMax = 512 << 20
+    /// Timeout of peer stream reads and writes (etcd's value).
+    package static let peerStreamTimeoutMilliseconds: UInt64 = 5_000
+    /// Pause between attempts to open a peer stream (etcd's value).
+    package static let peerRedialMilliseconds: UInt64 = 100
+    /// Pause between probes of a peer (etcd's value).
+    package static let peerProbeMilliseconds: UInt64 = 4_000
+    /// Base of the request time limit; two election timeouts are added (etcd's value).
+    package static let requestTimeoutMilliseconds: UInt64 = 5_000
+    /// Period of the TTL clock entries that the leader proposes (etcd's value).
+    package static let v2SyncMilliseconds: UInt64 = 500
+    /// Period of cluster version negotiation by the leader (etcd's value).
+    package static let versionNegotiationMilliseconds: UInt64 = 4_000
+    /// Period of purging old snapshot and log files (etcd's value).
+    package static let purgeMilliseconds: UInt64 = 30_000
+    /// Descriptors kept back from client connections (etcd's value).
+    package static let reservedDescriptors = 150
+}
