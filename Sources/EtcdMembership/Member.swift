@@ -1,6 +1,6 @@
 //  Who a member is.
 
-import Raft
+package import Raft
 
 /// One member as the cluster knows it.
 package struct Member: Sendable, Hashable {

@@ -1,8 +1,8 @@
 //  Requests and responses as handlers see them, the same over HTTP/1.1 and HTTP/2.
 
-import NIOCore
-import NIOHTTP1
-import RuntimeCore
+package import NIOCore
+package import NIOHTTP1
+package import RuntimeCore
 
 /// The start of a request, before its body.
 package struct HTTPRequestHead: Sendable {

@@ -1,10 +1,8 @@
 //  The seam between the roles and whoever waits for them: replies carry a number that the waiter
 //  chose, and travel in batches, one wake-up per event loop.
 
-import EtcdMembership
-import EtcdV2Store
-import Raft
-import RuntimeCore
+package import EtcdMembership
+package import EtcdV2Store
 
 /// A waiter's address: an event loop (or simulated client) and its own number for the request.
 package struct ReplyAddress: Sendable {

@@ -1,6 +1,6 @@
 //  What happened to one key: the answer of an operation and the notice a watcher gets.
 
-import RuntimeCore
+package import RuntimeCore
 
 /// A node as clients see it; key order and omission rules of its JSON: spec http-v2 section 3.
 ///

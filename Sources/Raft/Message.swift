@@ -1,7 +1,7 @@
 //  The values that raft members exchange and keep. Numbers and names are those of etcd's wire form
 //  (spec peer-and-disk 3.1); this module knows nothing of their bytes.
 
-import RuntimeCore
+package import RuntimeCore
 
 /// One place of the replicated log.
 package struct Entry: Sendable, Hashable {

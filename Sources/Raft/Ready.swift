@@ -1,6 +1,6 @@
 //  What the outside must do for the core, and in which order.
 
-import RuntimeCore
+package import RuntimeCore
 
 package enum RaftRole: Sendable, Hashable {
     case follower, preCandidate, candidate, leader
