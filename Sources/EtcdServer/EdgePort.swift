@@ -16,7 +16,7 @@ package struct ReplyAddress: Sendable {
 }
 
 /// One event loop's inbox. `deliver` is called from role threads and must not block.
-package protocol EdgePort: Sendable {
+package protocol EdgePort: AnyObject, Sendable {
     /// Small dense number, so that batches can be grouped without hashing.
     var number: Int { get }
     func deliver(_ replies: [EdgeReply])

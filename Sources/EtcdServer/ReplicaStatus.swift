@@ -1,0 +1,59 @@
+//  Facts about the replica that anybody may read at any time without asking a role.
+
+package import Raft
+import Synchronization
+
+/// Written by the consensus and apply roles only; each value is current on its own, they are not
+/// a consistent set.
+package final class ReplicaStatus: Sendable {
+    private let leaderValue = Atomic<UInt64>(0)
+    private let termValue = Atomic<UInt64>(0)
+    private let committedValue = Atomic<UInt64>(0)
+    private let appliedValue = Atomic<UInt64>(0)
+    private let roleValue = Atomic<UInt8>(0)
+    private let leaderChangesValue = Atomic<UInt64>(0)
+    private let stoppingValue = Atomic<Bool>(false)
+
+    package init() {}
+
+    /// `.none` while no leader is known.
+    package var leader: MemberID { MemberID(leaderValue.load(ordering: .acquiring)) }
+    package var term: Term { Term(termValue.load(ordering: .acquiring)) }
+    package var committed: LogIndex { LogIndex(committedValue.load(ordering: .acquiring)) }
+    package var applied: LogIndex { LogIndex(appliedValue.load(ordering: .acquiring)) }
+    package var leaderChanges: UInt64 { leaderChangesValue.load(ordering: .relaxed) }
+    package var isStopping: Bool { stoppingValue.load(ordering: .acquiring) }
+
+    package var role: RaftRole {
+        switch roleValue.load(ordering: .acquiring) {
+        case 1: .preCandidate
+        case 2: .candidate
+        case 3: .leader
+        default: .follower
+        }
+    }
+
+    func publish(leader: MemberID, role: RaftRole) {
+        let previous = leaderValue.exchange(leader.rawValue, ordering: .acquiringAndReleasing)
+        if leader != .none, previous != leader.rawValue {
+            leaderChangesValue.wrappingAdd(1, ordering: .relaxed)
+        }
+        let code: UInt8 =
+            switch role {
+            case .follower: 0
+            case .preCandidate: 1
+            case .candidate: 2
+            case .leader: 3
+            }
+        roleValue.store(code, ordering: .releasing)
+    }
+
+    func publish(term: Term, committed: LogIndex) {
+        termValue.store(term.rawValue, ordering: .releasing)
+        committedValue.store(committed.rawValue, ordering: .releasing)
+    }
+
+    func publish(applied: LogIndex) { appliedValue.store(applied.rawValue, ordering: .releasing) }
+
+    package func publishStopping() { stoppingValue.store(true, ordering: .releasing) }
+}
