@@ -55,6 +55,8 @@ package struct Ready: Sendable {
     package var readStates: [ReadState]
     /// Followers that need a snapshot; answer with `RawNode.provideSnapshot`.
     package var snapshotsWanted: [MemberID]
+    /// What happened since the last `Ready`, for the log.
+    package var events: [RaftEvent] = []
 
     package init(number: UInt64) {
         self.number = number
