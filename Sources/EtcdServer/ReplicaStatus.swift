@@ -1,6 +1,7 @@
 //  Facts about the replica that anybody may read at any time without asking a role.
 
 package import Raft
+package import RuntimeCore
 import Synchronization
 
 /// Written by the consensus and apply roles only; each value is current on its own, they are not
@@ -13,6 +14,8 @@ package final class ReplicaStatus: Sendable {
     private let roleValue = Atomic<UInt8>(0)
     private let leaderChangesValue = Atomic<UInt64>(0)
     private let stoppingValue = Atomic<Bool>(false)
+    private let leaderLostValue = Atomic<UInt64>(0)
+    private let storageFullValue = Atomic<Bool>(false)
 
     package init() {}
 
@@ -23,6 +26,14 @@ package final class ReplicaStatus: Sendable {
     package var applied: LogIndex { LogIndex(appliedValue.load(ordering: .acquiring)) }
     package var leaderChanges: UInt64 { leaderChangesValue.load(ordering: .relaxed) }
     package var isStopping: Bool { stoppingValue.load(ordering: .acquiring) }
+
+    /// The disk refuses to take more: writes are turned away until it has room again.
+    package var isStorageFull: Bool { storageFullValue.load(ordering: .acquiring) }
+    /// When this member last lost its leader; `nil` if it never did.
+    package var leaderLostAt: Instant? {
+        let value = leaderLostValue.load(ordering: .relaxed)
+        return value == 0 ? nil : Instant(nanoseconds: value)
+    }
 
     package var role: RaftRole {
         switch roleValue.load(ordering: .acquiring) {
@@ -54,6 +65,12 @@ package final class ReplicaStatus: Sendable {
     }
 
     func publish(applied: LogIndex) { appliedValue.store(applied.rawValue, ordering: .releasing) }
+
+    func publishLeaderLost(at instant: Instant) {
+        leaderLostValue.store(instant.nanoseconds, ordering: .relaxed)
+    }
+
+    func publish(storageFull: Bool) { storageFullValue.store(storageFull, ordering: .releasing) }
 
     package func publishStopping() { stoppingValue.store(true, ordering: .releasing) }
 }

@@ -61,9 +61,15 @@ package final class RequestHandler: Sendable {
         self.clock = clock
         self.consensus = consensus
         self.connectivity = connectivity
-        let milliseconds = UInt64(clock.now().wall.unixNanoseconds / 1_000_000)
         nextID = Atomic(
-            (members.localID.rawValue & 0xFFFF) << 48 | (milliseconds & 0xFF_FFFF_FFFF) << 8)
+            RequestHandler.firstRequestID(member: members.localID, now: clock.now().wall))
+    }
+
+    /// 16 bits of the member, 40 bits of milliseconds, 8 bits of counter that may carry: unique
+    /// among members and across restarts (spec peer-and-disk 1).
+    package static func firstRequestID(member: MemberID, now: WallTime) -> UInt64 {
+        let milliseconds = UInt64(max(0, now.unixNanoseconds) / 1_000_000)
+        return (member.rawValue & 0xFFFF) << 48 | (milliseconds & 0xFF_FFFF_FFFF) << 8
     }
 
     /// How long a request may take: 5 s and two election timeouts (7 s with defaults).
@@ -172,6 +178,7 @@ package final class RequestHandler: Sendable {
         RequestID, ServerError
     > {
         if data.count > settings.maxRequestBytes { return .failure(.requestTooLarge) }
+        if status.isStorageFull { return .failure(.noSpace) }
         return submit(id, address: address) { expires in
             .propose(Proposal(id: id.rawValue, payload: .normal(data), expires: expires))
         }
@@ -180,6 +187,7 @@ package final class RequestHandler: Sendable {
     private func proposeConfChange(
         _ id: RequestID, address: ReplyAddress, change: () -> ConfChange
     ) -> Result<RequestID, ServerError> {
+        if status.isStorageFull { return .failure(.noSpace) }
         let change = change()
         return submit(id, address: address) { expires in
             .propose(Proposal(id: id.rawValue, payload: .confChange(change), expires: expires))

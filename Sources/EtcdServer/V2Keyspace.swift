@@ -2,9 +2,15 @@
 //  which read and watch it where the request arrived: a hop to another thread would cost more than
 //  the read itself.
 
+package import EtcdMembership
 package import EtcdV2Store
 package import RuntimeCore
 import Synchronization
+
+/// A saved store could not be read.
+package struct RestoreError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+}
 
 /// The v2 store behind one lock, together with the addresses of its watchers.
 package final class V2Keyspace: Sendable {
@@ -88,6 +94,33 @@ package final class V2Keyspace: Sendable {
         }
     }
 
+    package var nextExpiration: WallTime? { content.withLock { $0.store.nextExpiration } }
+
+    /// Replaces everything by a saved store; every watch ends. Returns the membership it holds.
+    ///
+    /// Apply role only, and before the roles start.
+    package func restore(_ saved: Bytes, deliver: (ReplyAddress, EdgeReply) -> Void) -> Result<
+        Cluster, RestoreError
+    > {
+        content.withLock { content in
+            do {
+                try content.store.recover(saved)
+            } catch {
+                return .failure(RestoreError(description: "\(error)"))
+            }
+            for address in content.watchers.sorted(by: { $0.key < $1.key }).map(\.value) {
+                deliver(address, EdgeReply(token: address.token, reply: .v2WatchEnded))
+            }
+            content.watchers.removeAll()
+            _ = content.store.takeDeliveries()
+            do {
+                return .success(try ClusterRecords.cluster(in: content.store))
+            } catch {
+                return .failure(RestoreError(description: "\(error)"))
+            }
+        }
+    }
+
     /// The store in etcd's saved form.
-    func save() -> [UInt8] { content.withLock { $0.store.save() } }
+    package func save() -> [UInt8] { content.withLock { $0.store.save() } }
 }

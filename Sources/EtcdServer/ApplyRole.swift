@@ -1,0 +1,315 @@
+//  Applies committed entries in order, tells those who wait, and decides when the state is saved.
+//  The same entries give the same state on every member: time never changes an apply, it only
+//  causes proposals.
+
+package import EtcdMembership
+package import EtcdProto
+package import EtcdV2Store
+package import Logging
+package import Raft
+package import RuntimeCore
+
+/// The apply role. Owns the write side of the key space and of the membership.
+package struct ApplyRole: Role {
+    package struct Settings: Sendable {
+        /// Entries applied between two snapshots of the state.
+        package var snapshotCount: UInt64
+        package var maxLearners: Int
+        /// What this member publishes about itself.
+        package var name: String
+        package var clientURLs: [String]
+        package var electionMilliseconds: UInt64
+        /// An apply batch longer than this is worth a warning.
+        package var slowApplyMilliseconds: UInt64
+
+        package init(
+            snapshotCount: UInt64, maxLearners: Int, name: String, clientURLs: [String],
+            electionMilliseconds: UInt64, slowApplyMilliseconds: UInt64 = 100
+        ) {
+            self.snapshotCount = snapshotCount
+            self.maxLearners = maxLearners
+            self.name = name
+            self.clientURLs = clientURLs
+            self.electionMilliseconds = electionMilliseconds
+            self.slowApplyMilliseconds = slowApplyMilliseconds
+        }
+    }
+
+    /// What the state holds when the role starts.
+    package struct Start: Sendable {
+        package var index: LogIndex
+        package var term: Term
+        package var confState: ConfState
+
+        package init(index: LogIndex, term: Term, confState: ConfState) {
+            self.index = index
+            self.term = term
+            self.confState = confState
+        }
+    }
+
+    /// Entries applied under one hold of the key space's lock: readers wait that long at most.
+    private static let entriesPerLock = 256
+    private static let checkMilliseconds: UInt64 = 100
+
+    let settings: Settings
+    let keyspace: V2Keyspace
+    let members: MemberDirectory
+    let registry: ProposalRegistry
+    let status: ReplicaStatus
+    let metrics: ReplicaMetrics
+    let logger: Logger
+    private let clock: any Clock
+
+    private(set) var appliedIndex: LogIndex
+    private(set) var appliedTerm: Term
+    private var confState: ConfState
+    /// True between applying a membership change and learning the configuration it led to: no
+    /// snapshot may be made meanwhile.
+    private var awaitsConfState = false
+    private var snapshotIndex: LogIndex
+    /// Confirmed reads whose index is not applied yet. Sorted by index.
+    private var waitingReads: [(index: LogIndex, ids: [UInt64])] = []
+    /// Members that asked for a snapshot while none could be made.
+    private var waitingSnapshots: [MemberID] = []
+    var replies = ReplyBatches()
+    private var housekeeping: ReplicaHousekeeping
+    private var nextCheck: Instant
+    private var hasFailed = false
+
+    package init(
+        settings: Settings, start: Start, keyspace: V2Keyspace, members: MemberDirectory,
+        registry: ProposalRegistry, status: ReplicaStatus, metrics: ReplicaMetrics,
+        clock: any Clock, logger: Logger, now: Instant
+    ) {
+        self.settings = settings
+        self.keyspace = keyspace
+        self.members = members
+        self.registry = registry
+        self.status = status
+        self.metrics = metrics
+        self.clock = clock
+        self.logger = logger
+        appliedIndex = start.index
+        appliedTerm = start.term
+        confState = start.confState
+        snapshotIndex = start.index
+        housekeeping = ReplicaHousekeeping(
+            localID: members.localID, name: settings.name, clientURLs: settings.clientURLs,
+            retryMilliseconds: Limits.requestTimeoutMilliseconds
+                + 2 * settings.electionMilliseconds)
+        nextCheck = now
+        status.publish(applied: start.index)
+    }
+
+    package var wakeAt: Instant? { hasFailed ? nil : nextCheck }
+
+    package mutating func run(_ inputs: [ApplyInput], now: Moment, outputs: inout [ApplyOutput]) {
+        for input in inputs {
+            take(input, now: now, &outputs)
+        }
+        if now.monotonic >= nextCheck, !hasFailed {
+            nextCheck = now.monotonic.advanced(byMilliseconds: ApplyRole.checkMilliseconds)
+            housekeeping.check(
+                now: now, keyspace: keyspace, members: members, status: status, &outputs)
+        }
+        replies.flush(into: &outputs)
+    }
+
+    private mutating func take(
+        _ input: ApplyInput, now: Moment, _ outputs: inout [ApplyOutput]
+    ) {
+        switch input {
+        case .entries(let entries):
+            if !hasFailed { apply(entries, now: now, &outputs) }
+        case .restore(let snapshot):
+            if !hasFailed { restore(snapshot, &outputs) }
+        case .confState(let state):
+            confState = state
+            awaitsConfState = false
+            for peer in waitingSnapshots { answerSnapshotWanted(peer, &outputs) }
+            waitingSnapshots = []
+        case .snapshotWanted(let peer):
+            if awaitsConfState {
+                waitingSnapshots.append(peer)
+            } else {
+                answerSnapshotWanted(peer, &outputs)
+            }
+        case .readConfirmed(let index, let ids):
+            if index <= appliedIndex {
+                for id in ids { reply(id, .barrier) }
+            } else {
+                let position =
+                    waitingReads.firstIndex { $0.index > index } ?? waitingReads.endIndex
+                waitingReads.insert((index, ids), at: position)
+            }
+        case .failed(let ids, let error):
+            metrics.proposalsFailed.add(UInt64(ids.count))
+            for id in ids { reply(id, .failed(error)) }
+        case .stop:
+            for address in registry.takeAll() { replies.add(address, .failed(.stopped)) }
+        }
+    }
+
+    // MARK: entries
+
+    private mutating func apply(
+        _ entries: [Entry], now: Moment, _ outputs: inout [ApplyOutput]
+    ) {
+        let start = clock.now().monotonic
+        var position = 0
+        while position < entries.count, !hasFailed {
+            let end = min(position + ApplyRole.entriesPerLock, entries.count)
+            applyChunk(entries[position..<end], now: now, &outputs)
+            position = end
+        }
+        // Watch events are queued by now, and nobody gets a reply before this is published
+        // (design 2.5 rules 6 and 7).
+        status.publish(applied: appliedIndex)
+        outputs.append(.consensus(.applied(appliedIndex)))
+        releaseReads()
+        let took = clock.now().monotonic.nanoseconds(since: start)
+        metrics.applyV2.observe(nanoseconds: took)
+        if took > settings.slowApplyMilliseconds * 1_000_000 {
+            metrics.slowApplies.add()
+            logger.warning(
+                "apply request took too long",
+                metadata: [
+                    "took": "\(took / 1_000_000)ms",
+                    "expected-duration": "\(settings.slowApplyMilliseconds)ms",
+                    "entries": "\(entries.count)",
+                ])
+        }
+        saveIfDue(&outputs)
+    }
+
+    private mutating func applyChunk(
+        _ entries: ArraySlice<Entry>, now: Moment, _ outputs: inout [ApplyOutput]
+    ) {
+        // Taken out for the time under the lock, because both closures add to it.
+        var collected = ReplyBatches()
+        var directives: [ApplyOutput] = []
+        var applied = (index: appliedIndex, term: appliedTerm)
+        var failure: String?
+        var changedMembership = false
+        let applier = Applier(
+            registry: registry, members: members, status: status, logger: logger,
+            maxLearners: settings.maxLearners)
+        keyspace.change { store in
+            for entry in entries {
+                precondition(entry.index == applied.index.next, "entries out of order")
+                let outcome = applier.apply(entry, to: store, now: now.wall, &collected)
+                applied = (entry.index, entry.term)
+                switch outcome {
+                case .none: break
+                case .directives(let some): directives += some
+                case .membership(let some):
+                    directives += some
+                    changedMembership = true
+                case .failed(let reason): failure = reason
+                }
+                if failure != nil { break }
+            }
+        } deliver: { address, reply in
+            collected.add(address.edge, reply)
+        }
+        if applied.term > appliedTerm {
+            directives.append(.event(.termStarted(applied.term)))
+        }
+        (appliedIndex, appliedTerm) = applied
+        awaitsConfState = awaitsConfState || changedMembership
+        outputs += directives
+        if let failure { fail(failure, &outputs) }
+        publishThenSend(&collected, &outputs)
+    }
+
+    /// Replies of this chunk leave after its applied index is visible.
+    private mutating func publishThenSend(
+        _ collected: inout ReplyBatches, _ outputs: inout [ApplyOutput]
+    ) {
+        status.publish(applied: appliedIndex)
+        collected.flush(into: &outputs)
+    }
+
+    private mutating func releaseReads() {
+        while let first = waitingReads.first, first.index <= appliedIndex {
+            waitingReads.removeFirst()
+            for id in first.ids { reply(id, .barrier) }
+        }
+    }
+
+    private mutating func reply(_ id: UInt64, _ reply: Reply) {
+        guard let address = registry.take(id) else { return }
+        replies.add(address, reply)
+    }
+
+    private mutating func fail(_ reason: String, _ outputs: inout [ApplyOutput]) {
+        hasFailed = true
+        logger.critical("cannot continue", metadata: ["reason": "\(reason)"])
+        outputs.append(.event(.failed(reason)))
+    }
+
+    // MARK: snapshots
+
+    private func makeSnapshot() -> Snapshot {
+        precondition(!awaitsConfState)
+        return Snapshot(
+            metadata: SnapshotMetadata(
+                confState: confState, index: appliedIndex, term: appliedTerm),
+            data: Bytes(keyspace.save()))
+    }
+
+    private mutating func saveIfDue(_ outputs: inout [ApplyOutput]) {
+        guard !awaitsConfState, !hasFailed,
+            appliedIndex - snapshotIndex > Int(clamping: settings.snapshotCount)
+        else { return }
+        logger.info(
+            "triggering snapshot",
+            metadata: [
+                "local-member-id": "\(members.localID)",
+                "local-member-applied-index": "\(appliedIndex)",
+                "local-member-snapshot-index": "\(snapshotIndex)",
+                "local-member-snapshot-count": "\(settings.snapshotCount)",
+            ])
+        snapshotIndex = appliedIndex
+        outputs.append(.log(.saveSnapshot(makeSnapshot())))
+    }
+
+    private func answerSnapshotWanted(_ peer: MemberID, _ outputs: inout [ApplyOutput]) {
+        outputs.append(.consensus(.snapshotReady(makeSnapshot(), peer: peer)))
+    }
+
+    private mutating func restore(_ snapshot: Snapshot, _ outputs: inout [ApplyOutput]) {
+        logger.info(
+            "applying snapshot",
+            metadata: [
+                "current-applied-index": "\(appliedIndex)",
+                "incoming-leader-snapshot-index": "\(snapshot.metadata.index)",
+                "incoming-leader-snapshot-term": "\(snapshot.metadata.term)",
+            ])
+        var collected = ReplyBatches()
+        let outcome = keyspace.restore(snapshot.data) { address, reply in
+            collected.add(address.edge, reply)
+        }
+        switch outcome {
+        case .failure(let error):
+            fail("snapshot at index \(snapshot.metadata.index): \(error)", &outputs)
+        case .success(let cluster):
+            members.update { $0 = cluster }
+            appliedIndex = snapshot.metadata.index
+            appliedTerm = snapshot.metadata.term
+            confState = snapshot.metadata.confState
+            awaitsConfState = false
+            snapshotIndex = snapshot.metadata.index
+            outputs.append(.peers(.replaceAll(cluster.members)))
+            if cluster.isRemoved(members.localID) { outputs.append(.event(.removed)) }
+            status.publish(applied: appliedIndex)
+            outputs.append(.consensus(.applied(appliedIndex)))
+            collected.flush(into: &outputs)
+            releaseReads()
+        }
+    }
+}
+
+@available(*, unavailable)
+extension ApplyRole: Sendable {}

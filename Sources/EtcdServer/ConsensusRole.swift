@@ -1,0 +1,337 @@
+//  Drives the raft core: turns what arrives into steps, takes one `Ready` for the whole backlog and
+//  dispatches it. The batching point of the write path (design 2.1 step 3).
+
+import Collections
+package import Logging
+package import Raft
+package import RuntimeCore
+
+/// The consensus role. Owns the raft state and the queue of linearizable reads.
+package struct ConsensusRole: Role {
+    package struct Settings: Sendable {
+        package var localID: MemberID
+        package var tickMilliseconds: UInt64
+        package var electionTicks: Int
+        /// Do not sit out a full election timeout at start (`initial-election-tick-advance`).
+        package var advancesFirstElection: Bool
+        /// Safe among other voters only with pre-vote: a member that was merely slow to hear from
+        /// its leader then disturbs nobody.
+        package var hurriesAmongOthers: Bool
+        /// Where the contexts of read rounds begin; see `RequestHandler.firstRequestID`.
+        package var firstReadContext: UInt64
+        /// How long a read round may stay unanswered before it is asked again (etcd's value).
+        package var readRetryMilliseconds: UInt64 = 500
+
+        package init(
+            localID: MemberID, tickMilliseconds: UInt64, electionTicks: Int,
+            advancesFirstElection: Bool, hurriesAmongOthers: Bool, firstReadContext: UInt64
+        ) {
+            self.localID = localID
+            self.tickMilliseconds = tickMilliseconds
+            self.electionTicks = electionTicks
+            self.advancesFirstElection = advancesFirstElection
+            self.hurriesAmongOthers = hurriesAmongOthers
+            self.firstReadContext = firstReadContext
+        }
+    }
+
+    /// A `Ready` that is not durable yet.
+    private struct Outstanding {
+        let number: UInt64
+        let messages: [Message]
+        let snapshot: Snapshot?
+        /// Needs no write of its own, only the completion of its predecessors.
+        let isWritten: Bool
+    }
+
+    private let settings: Settings
+    private let status: ReplicaStatus
+    private let logger: Logger
+    private var node: RawNode
+    private var nextTick: Instant
+    /// In order of their numbers; completed from the front.
+    private var outstanding: Deque<Outstanding> = []
+    /// A commit index that need not be synced travels with the next write.
+    private var deferredHardState: HardState?
+    /// While set, no `Ready` is taken: votes and quorums must not outrun a committed change of the
+    /// membership (design 2.5 rule 4).
+    private var confChangeAwaited: LogIndex?
+    /// Proposals that found no leader, oldest first; bounded by the mailbox they came through.
+    private var held: Deque<Proposal> = []
+    private var reads: ReadBarriers
+    private var snapshotsInFlight: Set<MemberID> = []
+    private var compactionDue: LogIndex?
+    /// The only voter need not wait for anybody before it leads.
+    private var isAlone: Bool
+
+    package init(
+        settings: Settings, node: consuming RawNode, confState: ConfState, status: ReplicaStatus,
+        logger: Logger, now: Instant
+    ) {
+        self.settings = settings
+        self.status = status
+        self.logger = logger
+        self.node = node
+        nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
+        reads = ReadBarriers(
+            retryMilliseconds: settings.readRetryMilliseconds,
+            firstContext: settings.firstReadContext)
+        isAlone = confState.voters == [settings.localID]
+        if settings.advancesFirstElection, settings.hurriesAmongOthers {
+            for _ in 0..<max(0, settings.electionTicks - 2) { self.node.tick() }
+        }
+    }
+
+    package var wakeAt: Instant? { nextTick }
+
+    package mutating func run(
+        _ inputs: [ConsensusInput], now: Moment, outputs: inout [ConsensusOutput]
+    ) {
+        var proposals: [Bytes] = []
+        var ids: [UInt64] = []
+        for input in inputs {
+            if case .propose(let proposal) = input, case .normal(let data) = proposal.payload {
+                proposals.append(data)
+                ids.append(proposal.id)
+                if held.isEmpty, hasLeader { continue }
+                proposals.removeLast()
+                ids.removeLast()
+                hold(proposal, &outputs)
+                continue
+            }
+            // Everything else keeps its place relative to the proposals before it.
+            propose(&proposals, &ids, &outputs)
+            take(input, now: now.monotonic, &outputs)
+        }
+        propose(&proposals, &ids, &outputs)
+        if now.monotonic >= nextTick {
+            tick(now.monotonic, &outputs)
+        }
+        releaseHeld(now.monotonic, &outputs)
+        if let context = reads.contextToAsk(now: now.monotonic, hasLeader: hasLeader) {
+            node.readIndex(context: context)
+        }
+        drain(now.monotonic, &outputs)
+    }
+
+    // MARK: inputs
+
+    private var hasLeader: Bool { status.leader != .none }
+
+    private mutating func take(
+        _ input: ConsensusInput, now: Instant, _ outputs: inout [ConsensusOutput]
+    ) {
+        switch input {
+        case .propose(let proposal):
+            hold(proposal, &outputs)
+        case .readBarrier(let id, let expires):
+            reads.wait(id: id, expires: expires)
+        case .messages(let messages):
+            for message in messages { node.step(message) }
+        case .persisted(let number):
+            persisted(number, &outputs)
+        case .snapshotSaved(let metadata):
+            node.snapshotTaken(metadata)
+            let keep = Int(Limits.snapshotCatchUpEntries)
+            if metadata.index.rawValue > Limits.snapshotCatchUpEntries {
+                compactionDue = metadata.index - keep
+            }
+        case .applied(let index):
+            node.applied(upTo: index)
+        case .confChangeApplied(let change, let index):
+            let state = node.applyConfChange(change)
+            isAlone = state.voters == [settings.localID] && state.votersOutgoing.isEmpty
+            outputs.append(.confState(state))
+            precondition(confChangeAwaited == index, "membership change out of order")
+            confChangeAwaited = nil
+        case .snapshotReady(let snapshot, let peer):
+            snapshotsInFlight.insert(peer)
+            node.provideSnapshot(snapshot, to: peer)
+        case .peerUnreachable(let id):
+            node.reportUnreachable(id)
+        case .snapshotSent(let id, let succeeded):
+            snapshotsInFlight.remove(id)
+            node.reportSnapshot(id, succeeded: succeeded)
+        case .transferLeadership(let target):
+            node.transferLeadership(to: target)
+        case .campaign:
+            node.campaign()
+        }
+    }
+
+    private mutating func tick(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
+        node.tick()
+        // A pause of the process must not be answered by a burst of ticks: it would look like
+        // silence from a leader whose messages wait in the mailbox.
+        nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
+        reads.dropExpired(now: now)
+        if snapshotsInFlight.isEmpty, let due = compactionDue {
+            node.compactLog(upTo: due)
+            compactionDue = nil
+        }
+        if let state = deferredHardState, outstanding.isEmpty {
+            // Nothing else came along to carry it.
+            deferredHardState = nil
+            outputs.append(
+                .append(
+                    LogRequest(number: 0, entries: [], hardState: state, mustSync: false)))
+        }
+    }
+
+    /// Hands a run of normal proposals to the core in one go.
+    private mutating func propose(
+        _ proposals: inout [Bytes], _ ids: inout [UInt64], _ outputs: inout [ConsensusOutput]
+    ) {
+        guard !proposals.isEmpty else { return }
+        do throws(ProposalError) {
+            try node.propose(proposals)
+        } catch {
+            refuse(ids, error, &outputs)
+        }
+        proposals.removeAll(keepingCapacity: true)
+        ids.removeAll(keepingCapacity: true)
+    }
+
+    private func refuse(
+        _ ids: [UInt64], _ error: ProposalError, _ outputs: inout [ConsensusOutput]
+    ) {
+        let reason: ServerError =
+            switch error {
+            case .uncommittedBytesExceeded: .tooManyRequests
+            case .transferring: .timeoutLeaderTransfer
+            default: .noLeader
+            }
+        outputs.append(.failed(ids, reason))
+    }
+
+    /// Without a leader a request waits, as a client of etcd expects, until one appears or the
+    /// client's time is over.
+    private mutating func hold(_ proposal: Proposal, _ outputs: inout [ConsensusOutput]) {
+        if held.count >= Limits.proposalQueueMax {
+            outputs.append(.failed([proposal.id], .tooManyRequests))
+        } else {
+            held.append(proposal)
+        }
+    }
+
+    private mutating func releaseHeld(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
+        while let first = held.first, first.expires <= now { held.removeFirst() }
+        guard hasLeader, node.status.leadTransferee == nil else { return }
+        while let proposal = held.popFirst() {
+            do throws(ProposalError) {
+                switch proposal.payload {
+                case .normal(let data):
+                    try node.propose([data])
+                case .confChange(let change):
+                    try node.proposeConfChange(kind: .confChange, data: Bytes(change.encoded))
+                }
+            } catch {
+                refuse([proposal.id], error, &outputs)
+            }
+        }
+    }
+
+    // MARK: Ready
+
+    private mutating func drain(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
+        campaignIfAlone()
+        while confChangeAwaited == nil, node.hasReady {
+            dispatch(node.ready(), &outputs)
+        }
+        let current = node.status
+        status.publish(term: current.term, committed: current.commit)
+    }
+
+    /// Nobody else could lead. Only once everything known to be committed is applied: an entry
+    /// among it may add voters.
+    private mutating func campaignIfAlone() {
+        guard isAlone, settings.advancesFirstElection, confChangeAwaited == nil else { return }
+        let current = node.status
+        if current.role == .follower, current.leader == .none, current.applied == current.commit {
+            node.campaign()
+        }
+    }
+
+    private mutating func dispatch(_ ready: Ready, _ outputs: inout [ConsensusOutput]) {
+        for event in ready.events { log(event) }
+        if let soft = ready.softState {
+            status.publish(leader: soft.leader, role: soft.role)
+            reads.leaderChanged()
+        }
+        if !ready.messages.isEmpty { outputs.append(.send(ready.messages)) }
+        persist(ready, &outputs)
+        for read in ready.readStates {
+            guard let ids = reads.confirmed(context: read.context) else { continue }
+            outputs.append(.readConfirmed(index: read.index, ids: ids))
+        }
+        for peer in ready.snapshotsWanted { outputs.append(.snapshotWanted(peer)) }
+        if let last = ready.committed.last {
+            if last.kind != .normal { confChangeAwaited = last.index }
+            outputs.append(.apply(ready.committed))
+        }
+    }
+
+    /// Sends what must be durable to the log role; what needs no write completes with its
+    /// predecessors.
+    private mutating func persist(_ ready: Ready, _ outputs: inout [ConsensusOutput]) {
+        if let state = ready.hardState { deferredHardState = state }
+        let mustWrite = !ready.entries.isEmpty || ready.snapshot != nil || ready.mustSync
+        if mustWrite {
+            outputs.append(
+                .append(
+                    LogRequest(
+                        number: ready.number, snapshot: ready.snapshot, entries: ready.entries,
+                        hardState: deferredHardState, mustSync: ready.mustSync)))
+            deferredHardState = nil
+        } else if outstanding.isEmpty {
+            node.persisted(ready.number)
+            if !ready.messagesAfterPersist.isEmpty {
+                outputs.append(.send(ready.messagesAfterPersist))
+            }
+            return
+        }
+        outstanding.append(
+            Outstanding(
+                number: ready.number, messages: ready.messagesAfterPersist,
+                snapshot: ready.snapshot, isWritten: !mustWrite))
+    }
+
+    private mutating func persisted(_ number: UInt64, _ outputs: inout [ConsensusOutput]) {
+        if number == 0 { return }
+        precondition(outstanding.contains { $0.number == number }, "unknown write completed")
+        while let first = outstanding.first, first.number <= number || first.isWritten {
+            outstanding.removeFirst()
+            if let snapshot = first.snapshot { outputs.append(.restore(snapshot)) }
+            node.persisted(first.number)
+            if !first.messages.isEmpty { outputs.append(.send(first.messages)) }
+        }
+    }
+
+    // MARK: log lines
+
+    /// The lines that monitoring of etcd looks for (spec operations 2.1).
+    private func log(_ event: RaftEvent) {
+        let id = node.status.id
+        switch event {
+        case .startedElection(let term):
+            logger.info("\(id) is starting a new election at term \(term)")
+            status.publishLeaderLost(at: nextTick)
+        case .becameFollower(let term):
+            logger.info("\(id) became follower at term \(term)")
+        case .becamePreCandidate(let term):
+            logger.info("\(id) became pre-candidate at term \(term)")
+        case .becameCandidate(let term):
+            logger.info("\(id) became candidate at term \(term)")
+        case .becameLeader(let term):
+            logger.info("\(id) became leader at term \(term)")
+        case .leaderElected(let leader, let term):
+            logger.info("raft.node: \(id) elected leader \(leader) at term \(term)")
+        case .leaderLost(let leader, let term):
+            logger.info("raft.node: \(id) lost leader \(leader) at term \(term)")
+            status.publishLeaderLost(at: nextTick)
+        }
+    }
+}
+
+@available(*, unavailable)
+extension ConsensusRole: Sendable {}

@@ -1,0 +1,223 @@
+//  Makes the log durable: group commit, snapshot files, and what to do when the disk refuses.
+
+package import EtcdWAL
+package import Logging
+package import Raft
+package import RuntimeCore
+
+/// The log role. Owns the segments and the snapshot files; the only role that waits for a disk.
+package struct LogRole: Role {
+    package struct Settings: Sendable {
+        package var maxSnapshots: Int
+        package var maxWALs: Int
+        /// A sync longer than this is worth a warning (etcd's value).
+        package var slowSyncMilliseconds: UInt64 = 1_000
+        /// How often a write is tried again while the disk is full.
+        package var retryMilliseconds: UInt64 = 500
+
+        package init(maxSnapshots: Int, maxWALs: Int) {
+            self.maxSnapshots = maxSnapshots
+            self.maxWALs = maxWALs
+        }
+    }
+
+    private let settings: Settings
+    private let wal: WAL
+    private let snapshotter: Snapshotter
+    private let status: ReplicaStatus
+    private let metrics: ReplicaMetrics
+    private let clock: any Clock
+    private let logger: Logger
+    /// Not written yet because the disk was full, in order.
+    private var blocked: [LogInput] = []
+    private var nextRetry: Instant?
+    private var nextPurge: Instant
+    private var isStopped = false
+    /// The next segment is made ready in steps while nothing else is to do.
+    private var mustPrepare = true
+
+    package init(
+        settings: Settings, wal: WAL, snapshotter: Snapshotter, status: ReplicaStatus,
+        metrics: ReplicaMetrics, clock: any Clock, logger: Logger, now: Instant
+    ) {
+        self.settings = settings
+        self.wal = wal
+        self.snapshotter = snapshotter
+        self.status = status
+        self.metrics = metrics
+        self.clock = clock
+        self.logger = logger
+        nextPurge = now.advanced(byMilliseconds: Limits.purgeMilliseconds)
+    }
+
+    package var wakeAt: Instant? {
+        if isStopped { return nil }
+        if let nextRetry { return nextRetry }
+        return mustPrepare ? Instant(nanoseconds: 0) : nextPurge
+    }
+
+    package mutating func run(_ inputs: [LogInput], now: Moment, outputs: inout [LogOutput]) {
+        guard !isStopped else { return }
+        var work = blocked
+        work += inputs
+        blocked = []
+        if work.isEmpty {
+            idle(now.monotonic, &outputs)
+            return
+        }
+        if let nextRetry, now.monotonic < nextRetry {
+            blocked = work
+            return
+        }
+        do throws(WALError) {
+            try write(&work, &outputs)
+            if nextRetry != nil {
+                nextRetry = nil
+                status.publish(storageFull: false)
+                logger.warning("disk space is back; writing continues")
+                outputs.append(.storageFull(nil))
+            }
+        } catch {
+            blocked = work
+            refused(error, now.monotonic, &outputs)
+        }
+    }
+
+    // MARK: writing
+
+    /// Writes from the front of `work`, removing what is durable.
+    private mutating func write(_ work: inout [LogInput], _ outputs: inout [LogOutput])
+        throws(WALError)
+    {
+        while let first = work.first {
+            switch first {
+            case .append(let request) where request.snapshot == nil:
+                try writeGroup(&work, &outputs)
+            case .append(let request):
+                try save(request.snapshot!)
+                try append(
+                    entries: request.entries, hardState: request.hardState, mustSync: true)
+                wal.releaseSegments(upTo: request.snapshot!.metadata.index)
+                outputs.append(.persisted(request.number))
+                work.removeFirst()
+            case .saveSnapshot(let snapshot):
+                try save(snapshot)
+                wal.releaseSegments(upTo: snapshot.metadata.index)
+                outputs.append(.snapshotSaved(snapshot.metadata))
+                work.removeFirst()
+            case .close:
+                wal.close()
+                isStopped = true
+                work.removeAll()
+                outputs.append(.closed)
+            }
+        }
+    }
+
+    /// Joins all appends that wait in a row into one write and one sync.
+    private mutating func writeGroup(_ work: inout [LogInput], _ outputs: inout [LogOutput])
+        throws(WALError)
+    {
+        var entries: [Entry] = []
+        var hardState: HardState?
+        var mustSync = false
+        var numbers: [UInt64] = []
+        for input in work {
+            guard case .append(let request) = input, request.snapshot == nil else { break }
+            if entries.isEmpty {
+                entries = request.entries
+            } else {
+                entries += request.entries
+            }
+            hardState = request.hardState ?? hardState
+            mustSync = mustSync || request.mustSync
+            numbers.append(request.number)
+        }
+        try append(entries: entries, hardState: hardState, mustSync: mustSync)
+        work.removeFirst(numbers.count)
+        for number in numbers { outputs.append(.persisted(number)) }
+    }
+
+    private mutating func append(entries: [Entry], hardState: HardState?, mustSync: Bool)
+        throws(WALError)
+    {
+        let start = clock.now().monotonic
+        try wal.append(entries: entries, hardState: hardState, mustSync: mustSync)
+        mustPrepare = true
+        guard mustSync else { return }
+        let took = clock.now().monotonic.nanoseconds(since: start)
+        metrics.walSync.observe(nanoseconds: took)
+        metrics.walWriteBytes.add(UInt64(entries.reduce(0) { $0 + $1.data.count + 32 }))
+        if took > settings.slowSyncMilliseconds * 1_000_000 {
+            logger.warning(
+                "slow fdatasync",
+                metadata: ["took": "\(took / 1_000_000)ms", "expected-duration": "1s"])
+        }
+    }
+
+    /// File before record: a record in the log promises that the file is there (design 2.5
+    /// rule 5).
+    private func save(_ snapshot: Snapshot) throws(WALError) {
+        let start = clock.now().monotonic
+        try snapshotter.save(snapshot)
+        try wal.saveSnapshot(
+            WALSnapshot(
+                index: snapshot.metadata.index, term: snapshot.metadata.term,
+                confState: snapshot.metadata.confState))
+        metrics.snapshotSave.observe(
+            nanoseconds: clock.now().monotonic.nanoseconds(since: start))
+    }
+
+    // MARK: refusal
+
+    private mutating func refused(
+        _ error: WALError, _ now: Instant, _ outputs: inout [LogOutput]
+    ) {
+        guard error.isNoSpace else {
+            isStopped = true
+            blocked = []
+            logger.critical("the log cannot be written; stopping", metadata: ["error": "\(error)"])
+            outputs.append(.failed("\(error)"))
+            return
+        }
+        if nextRetry == nil {
+            logger.error(
+                "disk is full: no write is acknowledged until there is room again",
+                metadata: ["error": "\(error)"])
+            status.publish(storageFull: true)
+            outputs.append(.storageFull("\(error)"))
+        }
+        nextRetry = now.advanced(byMilliseconds: settings.retryMilliseconds)
+    }
+
+    // MARK: idle work
+
+    private mutating func idle(_ now: Instant, _ outputs: inout [LogOutput]) {
+        if mustPrepare {
+            do throws(WALError) {
+                mustPrepare = try wal.prepareNextSegment()
+            } catch {
+                // Only a convenience failed: a cut then makes its segment itself, or meets the
+                // full disk where it can be reported to clients.
+                mustPrepare = false
+                logger.warning(
+                    "cannot prepare the next log segment", metadata: ["error": "\(error)"])
+            }
+        }
+        guard now >= nextPurge else { return }
+        nextPurge = now.advanced(byMilliseconds: Limits.purgeMilliseconds)
+        do throws(WALError) {
+            for name in try wal.purge(keeping: settings.maxWALs) {
+                logger.info("purged file", metadata: ["path": "\(name)"])
+            }
+            for name in try snapshotter.purge(keeping: settings.maxSnapshots) {
+                logger.info("purged file", metadata: ["path": "\(name)"])
+            }
+        } catch {
+            logger.warning("cannot purge old files", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+@available(*, unavailable)
+extension LogRole: Sendable {}

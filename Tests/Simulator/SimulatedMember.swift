@@ -1,0 +1,170 @@
+//  One member: its disk, its clock, its roles and their mailboxes. The roles are the production
+//  ones; only who calls `run` differs.
+
+import EtcdMembership
+import EtcdServer
+import EtcdWAL
+import Logging
+import Raft
+import RuntimeCore
+import Synchronization
+
+/// A mailbox that the scheduler empties. Sendable because edges hold it as a port; the run has one
+/// thread.
+final class SimulatedMailbox<Message: Sendable>: Port {
+    private let waiting = Mutex<[Message]>([])
+
+    func post(_ message: Message) -> Bool {
+        waiting.withLock { $0.append(message) }
+        return true
+    }
+
+    var count: Int { waiting.withLock { $0.count } }
+
+    func take(_ number: Int) -> [Message] {
+        waiting.withLock { waiting in
+            let taken = Array(waiting.prefix(number))
+            waiting.removeFirst(taken.count)
+            return taken
+        }
+    }
+}
+
+/// Reachability as the transport would report it.
+final class SimulatedConnectivity: PeerConnectivity {
+    private let since = Mutex<[MemberID: Instant]>([:])
+
+    func set(_ id: MemberID, _ instant: Instant?) { since.withLock { $0[id] = instant } }
+    func activeSince(_ id: MemberID) -> Instant? { since.withLock { $0[id] } }
+}
+
+final class SimulatedMember {
+    enum RoleName: CaseIterable {
+        case consensus, log, apply
+    }
+
+    /// What exists only while the process runs.
+    final class Process {
+        let replica: Replica
+        let handler: RequestHandler
+        let consensusMailbox: SimulatedMailbox<ConsensusInput>
+        let logMailbox = SimulatedMailbox<LogInput>()
+        let applyMailbox = SimulatedMailbox<ApplyInput>()
+        let connectivity = SimulatedConnectivity()
+        var consensus: ConsensusRole
+        var log: LogRole
+        var apply: ApplyRole
+        /// The log role's answers are on their way until the disk is done.
+        var logBusyUntil: UInt64 = 0
+
+        init(replica: Replica, opened: OpenedLog, random: RandomSource) {
+            self.replica = replica
+            consensusMailbox = SimulatedMailbox()
+            handler = replica.makeRequestHandler(
+                consensus: consensusMailbox, connectivity: connectivity)
+            consensus = replica.makeConsensusRole(
+                Replica.ConsensusStart(
+                    hardState: opened.hardState, snapshot: opened.snapshotMetadata,
+                    entries: opened.entries),
+                random: random)
+            log = replica.makeLogRole(wal: opened.wal, snapshotter: opened.snapshotter)
+            apply = replica.makeApplyRole()
+        }
+    }
+
+    static let directory = DataDirectory(root: "/data", walDirectory: "")
+
+    let number: Int
+    let id: MemberID
+    let disk = SimulatedDisk()
+    let clock: SimulatedClock
+    let plan: SimulationPlan
+    var random: RandomSource
+    var process: Process?
+    /// Removed from the cluster, or stopped by an error that it may not survive.
+    var isRetired = false
+
+    init(
+        number: Int, id: MemberID, clock: SimulatedClock, plan: SimulationPlan,
+        random: RandomSource
+    ) {
+        self.number = number
+        self.id = id
+        self.clock = clock
+        self.plan = plan
+        self.random = random
+    }
+
+    var isRunning: Bool { process != nil }
+
+    /// First start: as a founder of the cluster, or to join it (`founders` empty).
+    func create(clusterID: UInt64, founders: [Member], known: [Member]) throws(BootstrapError) {
+        let opened = try Bootstrap.create(
+            SimulatedMember.directory, in: disk, localID: id, clusterID: clusterID,
+            founders: founders, segmentBytes: plan.segmentBytes)
+        start(opened, cluster: Cluster(), keyspace: V2Keyspace())
+    }
+
+    func restart() throws(BootstrapError) {
+        var opened = try Bootstrap.open(
+            SimulatedMember.directory, in: disk, segmentBytes: plan.segmentBytes)
+        if plan.mutation == .forgetsVote {
+            opened.hardState = HardState(
+                term: opened.entries.last?.term ?? 0, vote: .none,
+                commit: opened.hardState.commit)
+        }
+        let keyspace = V2Keyspace()
+        let cluster = try Bootstrap.restoreState(of: opened, into: keyspace)
+        start(opened, cluster: cluster, keyspace: keyspace)
+    }
+
+    private func start(_ opened: OpenedLog, cluster: Cluster, keyspace: V2Keyspace) {
+        var configuration = ReplicaConfiguration(
+            name: "m\(number)", clientURLs: ["http://m\(number):2379"])
+        configuration.snapshotCount = plan.snapshotCount
+        configuration.strictReconfigCheck = false
+        var logger = Logger(label: "m\(number)") { _ in SwiftLogNoOpLogHandler() }
+        logger.logLevel = .critical
+        let replica = Replica(
+            configuration: configuration, localID: id, clusterID: opened.clusterID,
+            snapshot: opened.snapshotMetadata, keyspace: keyspace, cluster: cluster, clock: clock,
+            logger: logger)
+        process = Process(replica: replica, opened: opened, random: random.split())
+    }
+
+    /// The process is gone at once, and with it whatever was not synced.
+    func crash(_ mode: CrashMode) {
+        process = nil
+        disk.crash(mode, random: &random)
+    }
+
+    // MARK: scheduling
+
+    /// Roles that have something to do now.
+    func runnable(_ now: Instant) -> [RoleName] {
+        guard let process else { return [] }
+        func isDue(_ wake: Instant?) -> Bool { wake.map { $0 <= now } ?? false }
+        var names: [RoleName] = []
+        if process.consensusMailbox.count > 0 || isDue(process.consensus.wakeAt) {
+            names.append(.consensus)
+        }
+        if process.logBusyUntil <= now.nanoseconds,
+            process.logMailbox.count > 0 || isDue(process.log.wakeAt)
+        {
+            names.append(.log)
+        }
+        if process.applyMailbox.count > 0 || isDue(process.apply.wakeAt) {
+            names.append(.apply)
+        }
+        return names
+    }
+
+    /// When some role wants to run although nothing arrives.
+    var nextWake: UInt64? {
+        guard let process else { return nil }
+        var wakes = [process.consensus.wakeAt, process.apply.wakeAt].compactMap { $0?.nanoseconds }
+        if let log = process.log.wakeAt { wakes.append(max(log.nanoseconds, process.logBusyUntil)) }
+        if process.logMailbox.count > 0 { wakes.append(process.logBusyUntil) }
+        return wakes.min()
+    }
+}

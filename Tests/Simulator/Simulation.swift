@@ -1,0 +1,297 @@
+//  One run of one seed: faults while clients work, then healing, then the final checks.
+
+import EtcdMembership
+import EtcdServer
+import Raft
+package import RuntimeCore
+
+/// What a run was and how it ended.
+package struct SimulationOutcome: Sendable {
+    package let seed: UInt64
+    package let violation: String?
+    /// Equal for equal seeds and code.
+    package let digest: UInt64
+    package let answered: Int
+    package let expiries: Int
+    package let committed: UInt64
+    package let steps: Int
+    package let tail: [String]
+}
+
+package struct Simulation {
+    private static let livenessNanoseconds: UInt64 = 120_000_000_000
+    private static let stepsMax = 3_000_000
+
+    private let seed: UInt64
+    private let plan: SimulationPlan
+    private let cluster: SimulatedCluster
+    private var workload: Workload
+    private var random: RandomSource
+    private var membershipToken: UInt64 = 0
+    private let admin = SimulatedEdge(number: 999)
+    private var joining: Member?
+
+    private init(seed: UInt64, mutation: Mutation?, isVerbose: Bool) throws {
+        self.seed = seed
+        random = RandomSource(seed: seed)
+        plan = SimulationPlan.draw(&random, mutation: mutation)
+        cluster = try SimulatedCluster(plan: plan, random: random.split(), isVerbose: isVerbose)
+        workload = Workload(plan: plan, random: &random)
+    }
+
+    /// Runs a seed to its end. Never throws: what goes wrong is the outcome.
+    package static func run(seed: UInt64, mutation: Mutation? = nil, isVerbose: Bool = false)
+        -> SimulationOutcome
+    {
+        var violation: String?
+        var simulation: Simulation?
+        do {
+            simulation = try Simulation(seed: seed, mutation: mutation, isVerbose: isVerbose)
+            try simulation!.run()
+        } catch {
+            violation = "\(error)"
+        }
+        let cluster = simulation?.cluster
+        return SimulationOutcome(
+            seed: seed, violation: violation, digest: cluster?.trace.digest ?? 0,
+            answered: simulation?.workload.answered ?? 0,
+            expiries: simulation?.workload.expiriesSeen ?? 0,
+            committed: cluster?.checkers.highestCommitted.rawValue ?? 0,
+            steps: cluster?.steps ?? 0, tail: cluster?.trace.tail ?? [])
+    }
+
+    private mutating func run() throws {
+        let end = cluster.time.now + plan.safetyMilliseconds * 1_000_000
+        for client in workload.clients.indices { planClient(client) }
+        cluster.agenda.plan(.fault, at: cluster.time.now + 2_000_000_000)
+        while cluster.time.now < end, try step(until: end) {}
+        try heal()
+        try settle()
+        try workload.checkLinearizable()
+    }
+
+    private mutating func step(until end: UInt64) throws -> Bool {
+        guard cluster.steps < Simulation.stepsMax else {
+            throw Violation(description: "no end after \(cluster.steps) steps")
+        }
+        var events: [SimulationEvent] = []
+        let goesOn = try cluster.step(until: end) { events.append($0) }
+        for event in events {
+            switch event {
+            case .client(let number):
+                workload.issue(number, in: cluster)
+                planClient(number)
+            case .fault:
+                try strike()
+                cluster.agenda.plan(
+                    .fault, at: cluster.time.now + UInt64(200 + random.below(2_000)) * 1_000_000)
+            default: break
+            }
+        }
+        try workload.collect(from: cluster)
+        try collectAdmin()
+        return goesOn
+    }
+
+    private mutating func planClient(_ number: Int) {
+        let pause = UInt64(5 + random.below(200)) * 1_000_000
+        cluster.agenda.plan(.client(number), at: cluster.time.now + pause)
+    }
+
+    // MARK: faults
+
+    private mutating func strike() throws {
+        let running = cluster.running
+        guard !running.isEmpty else { return }
+        let victim = running[random.below(running.count)]
+        switch random.below(8) {
+        case 0, 1:
+            if plan.crashes {
+                let down = UInt64(100 + random.below(3_000)) * 1_000_000
+                cluster.crash(victim, restartAfter: down)
+                if random.oneIn(4) {
+                    for other in cluster.running { cluster.crash(other, restartAfter: down) }
+                }
+            }
+        case 2, 3: if plan.partitions { partition(victim) }
+        case 4: cluster.network.heal()
+        case 5: strikeRarely(victim)
+        case 6:
+            if plan.transfersLeadership {
+                let target = cluster.members[random.below(cluster.members.count)]
+                cluster.trace.add(cluster.time.now, nil, "transfer to m\(target.number)")
+                for member in running {
+                    member.process!.handler.transferLeadership(to: target.id)
+                }
+            }
+        default: if plan.changesMembership { changeMembership(via: victim) }
+        }
+    }
+
+    private mutating func partition(_ victim: SimulatedMember) {
+        cluster.trace.add(cluster.time.now, victim.number, "is cut off")
+        let isOneWay = random.oneIn(3)
+        for other in cluster.members where other.id != victim.id {
+            if isOneWay {
+                cluster.network.cutOneWay(from: victim.id, to: other.id)
+            } else if !random.oneIn(4) {
+                cluster.network.cutBoth(victim.id, other.id)
+            }
+        }
+    }
+
+    private mutating func strikeRarely(_ victim: SimulatedMember) {
+        if plan.clockJumps {
+            let jump = Int64(random.below(20_000) - 10_000) * 1_000_000
+            cluster.trace.add(cluster.time.now, victim.number, "clock jumps \(jump / 1_000_000)ms")
+            victim.clock.jump(by: jump)
+        }
+        if plan.diskFills {
+            cluster.trace.add(cluster.time.now, victim.number, "disk fills up")
+            victim.disk.capacity = 0
+            cluster.agenda.plan(
+                .diskHasRoom(victim.number),
+                at: cluster.time.now + UInt64(500 + random.below(4_000)) * 1_000_000)
+        }
+    }
+
+    private mutating func changeMembership(via member: SimulatedMember) {
+        guard joining == nil, let handler = member.process?.handler else { return }
+        membershipToken += 1
+        let address = ReplyAddress(edge: admin, token: membershipToken)
+        let current = handler.members.list
+        if current.count > 2, random.oneIn(2) {
+            let target = current[random.below(current.count)]
+            cluster.trace.add(cluster.time.now, member.number, "removes \(target.id)")
+            _ = handler.removeMember(target.id, address: address)
+        } else if cluster.members.count < plan.memberCount + 2 {
+            let added = Member(
+                name: "", peerURLs: [SimulatedCluster.url(cluster.members.count)], token: "",
+                addedAt: member.clock.now().wall)
+            cluster.trace.add(cluster.time.now, member.number, "adds \(added.id)")
+            if case .success = handler.addMember(added, address: address) { joining = added }
+        }
+    }
+
+    private mutating func collectAdmin() throws {
+        for reply in admin.take() {
+            if case .members(let members) = reply.reply, let added = joining,
+                members.contains(where: { $0.id == added.id })
+            {
+                try cluster.addMember(id: added.id, known: members)
+                joining = nil
+            }
+        }
+    }
+
+    // MARK: the end
+
+    private mutating func heal() throws {
+        cluster.trace.add(cluster.time.now, nil, "everything heals")
+        cluster.network.heal()
+        // An addition whose answer was lost may have been committed: its member must come, or
+        // the cluster may wait for a quorum that cannot be had.
+        for member in cluster.members {
+            member.disk.capacity = Int.max
+            try cluster.restart(member)
+        }
+        if let added = joining, cluster.member(added.id) == nil {
+            try cluster.addMember(id: added.id, known: [])
+        }
+    }
+
+    /// Every request ends, everybody agrees, and a last read of every key finds what was written.
+    private mutating func settle() throws {
+        let limit = cluster.time.now + Simulation.livenessNanoseconds
+        while !isSettled {
+            guard cluster.time.now < limit else {
+                throw Violation(description: "not settled: " + describeMembers())
+            }
+            _ = try stepQuietly(until: limit)
+        }
+        for number in workload.clients.indices {
+            for _ in 0..<plan.keyCount {
+                workload.issue(number, in: cluster, onlyReads: true)
+                while workload.hasPending {
+                    guard cluster.time.now < limit else {
+                        throw Violation(description: "last reads do not end: " + describeMembers())
+                    }
+                    _ = try stepQuietly(until: limit)
+                }
+            }
+        }
+        try compareStates()
+    }
+
+    /// A step in which clients and faults stay quiet.
+    private mutating func stepQuietly(until end: UInt64) throws -> Bool {
+        guard cluster.steps < 2 * Simulation.stepsMax else {
+            throw Violation(description: "no end after \(cluster.steps) steps")
+        }
+        let goesOn = try cluster.step(until: end) { _ in }
+        try workload.collect(from: cluster)
+        return goesOn
+    }
+
+    private var participants: [SimulatedMember] {
+        cluster.running.filter { member in
+            // A member that was never let in, or is out, does not count.
+            let list = leaderMembers
+            return list.isEmpty || list.contains(member.id)
+        }
+    }
+
+    private var leaderMembers: [MemberID] {
+        for member in cluster.running where member.process!.replica.status.role == .leader {
+            return member.process!.replica.members.list.map(\.id)
+        }
+        return []
+    }
+
+    private var isSettled: Bool {
+        if workload.hasPending { return false }
+        let statuses = participants.map { $0.process!.replica.status }
+        guard let first = statuses.first, statuses.contains(where: { $0.role == .leader }) else {
+            return false
+        }
+        return statuses.allSatisfy {
+            $0.leader != .none && $0.applied == first.applied && $0.committed == $0.applied
+                && $0.term == first.term
+        }
+    }
+
+    private func describeMembers() -> String {
+        cluster.members.map { member in
+            guard let status = member.process?.replica.status else {
+                return "m\(member.number) down"
+            }
+            return "m\(member.number) \(status.role) term \(status.term) "
+                + "committed \(status.committed) applied \(status.applied) leader \(status.leader)"
+        }.joined(separator: "; ") + "; pending \(workload.hasPending)"
+    }
+
+    /// Equal applied index means equal key space and membership.
+    private func compareStates() throws {
+        let epoch = WallTime(unixNanoseconds: SimulatedClock.epoch)
+        let members = participants
+        guard let first = members.first?.process else { return }
+        let reference = try? first.keyspace.get(
+            Bytes("/"), recursive: true, sorted: true, now: epoch
+        ).get()
+        for member in members.dropFirst() {
+            let process = member.process!
+            let other = try? process.keyspace.get(
+                Bytes("/"), recursive: true, sorted: true, now: epoch
+            ).get()
+            if process.replica.status.applied == first.replica.status.applied, other != reference {
+                throw Violation(
+                    description: "m\(member.number) and m\(members[0].number) hold different "
+                        + "keys at index \(first.replica.status.applied)")
+            }
+        }
+    }
+}
+
+extension SimulatedMember.Process {
+    var keyspace: V2Keyspace { replica.keyspace }
+}
