@@ -23,9 +23,7 @@ extension Core {
         }
         guard role == .leader else { return tracker.configuration }
         guard tracker.configuration.isVoter(id) else {
-            // Removed or demoted: we led until the change was committed and end here
-            // (thesis 4.2.2).
-            becomeFollower(term: term, leader: .none)
+            handOverAfterRemoval()
             return tracker.configuration
         }
         if advanceCommit() {
@@ -39,6 +37,21 @@ extension Core {
         if !tracker.configuration.isVoter(leadTransferee) { abortTransfer() }
         leaveJointIfDue()
         return tracker.configuration
+    }
+
+    /// Removed or demoted: this leader has led until the change was committed and now ends
+    /// (thesis 4.2.2). It takes no more proposals and hands over to whoever has most of the log;
+    /// until then, but for one election timeout at most, it goes on telling the others that the
+    /// change is committed, without counting itself.
+    private mutating func handOverAfterRemoval() {
+        guard !tracker.configuration.isVoter(leadTransferee) else { return }
+        let heirs = tracker.members.indices.filter {
+            tracker.configuration.isVoter(tracker.members[$0].id)
+        }
+        guard
+            let heir = heirs.max(by: { tracker.members[$0].match < tracker.members[$1].match })
+        else { return }
+        startTransfer(to: tracker.members[heir].id, heir)
     }
 
     /// A joint phase that was entered implicitly ends as soon as its entry is applied.

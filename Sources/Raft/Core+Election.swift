@@ -73,6 +73,15 @@ extension Core {
         }
     }
 
+    /// A refusal may name a later commit index. If our log has the same entry there, all of it
+    /// up to there is the same and committed.
+    mutating func learnCommit(from refusal: Message) {
+        guard refusal.reject, refusal.commit > log.committed, refusal.logTerm > 0,
+            log.contains(LogPosition(index: refusal.commit, term: refusal.logTerm))
+        else { return }
+        log.commit(to: refusal.commit)
+    }
+
     // MARK: Voting
 
     mutating func answerVoteRequest(_ request: Message) {
@@ -85,7 +94,13 @@ extension Core {
         let candidate = LogPosition(index: request.index, term: request.logTerm)
         let answer: Message.Kind = isPreVote ? .preVoteResponse : .voteResponse
         guard canVote && log.isUpToDate(candidate) else {
-            send(Message(answer, to: request.from, reject: true))
+            // The candidate may need our vote only because it does not know that a change of
+            // membership is committed. Telling it what is (etcd's members ignore this) keeps two
+            // members that cannot win from waiting for each other for ever.
+            let term = log.term(at: log.committed) ?? 0
+            send(
+                Message(
+                    answer, to: request.from, logTerm: term, commit: log.committed, reject: true))
             return
         }
         // A granted pre-vote echoes the term that was asked about; ours is still the older one.

@@ -59,12 +59,9 @@ extension Core {
             if role == .follower && leader != .none { forward(request) }
             return
         }
-        // Alone, nobody else can have committed anything.
-        if isOnlyVoter {
-            answerRead(request.entries[0].data, from: request.from, index: log.committed)
-            return
-        }
         // Before a leader has committed in its own term it may not know the true commit index.
+        // That goes for a single voter, too: the commit index is written without a sync, so after
+        // a crash it may be behind what was answered before.
         guard hasCommittedInTerm else {
             if reads.postponed.count < ReadIndexQueue.waitingMax {
                 reads.postponed.append(request)
@@ -93,6 +90,11 @@ extension Core {
 
     private mutating func startRead(_ request: Message) {
         let context = request.entries[0].data
+        // Alone, there is nobody else who could lead.
+        if isOnlyVoter {
+            answerRead(context, from: request.from, index: log.committed)
+            return
+        }
         let read = PendingRead(
             context: context, from: request.from, index: log.committed, acknowledged: [id])
         if reads.add(read) { broadcastHeartbeat() }

@@ -21,7 +21,7 @@ extension Core {
     }
 
     private mutating func appendProposals(_ entries: [Entry]) throws(ProposalError) {
-        guard tracker.contains(id) else { throw .notMember }
+        guard tracker.configuration.isVoter(id) else { throw .notMember }
         guard leadTransferee == .none else { throw .transferring }
         let payload = entries.reduce(0) { $0 + $1.data.count }
         // A single proposal larger than the limit passes when nothing else waits; otherwise it

@@ -89,6 +89,9 @@ struct Core: ~Copyable {
         if electionElapsed >= settings.electionTicks {
             electionElapsed = 0
             if settings.checkQuorum { checkQuorum() }
+            if role == .leader && !tracker.configuration.isVoter(id) {
+                becomeFollower(term: term, leader: .none)
+            }
             // A transfer that took a whole election timeout will not come to an end.
             if role == .leader { abortTransfer() }
         }
@@ -184,6 +187,7 @@ struct Core: ~Copyable {
             stepFollower(message)
         case .voteResponse where role == .candidate,
             .preVoteResponse where role == .preCandidate:
+            learnCommit(from: message)
             tracker.recordVote(of: message.from, granted: !message.reject)
             concludeElection()
         default:
@@ -231,7 +235,9 @@ struct Core: ~Copyable {
         message.from = id
         if message.term == 0 { message.term = term }
         switch message.kind {
-        case .appendResponse, .voteResponse, .preVoteResponse:
+        case .appendResponse, .voteResponse, .preVoteResponse, .vote:
+            // A vote request is a promise, too: after a crash this member could ask again in the
+            // same term with a shorter log, and count answers that were given to the longer one.
             messagesAfterPersist.append(message)
         default:
             messages.append(message)
