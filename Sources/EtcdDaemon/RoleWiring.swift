@@ -1,0 +1,127 @@
+//  Threads for the roles, and who hears what they say. The only place that knows which mailbox an
+//  output belongs to.
+
+import EtcdMembership
+import EtcdServer
+import EtcdTransport
+import EtcdWAL
+import Raft
+import RuntimeCore
+import RuntimePosix
+import Synchronization
+
+/// The three roles of one replica on their threads.
+///
+/// Consensus and apply share a thread: at every load measured on two cores the hop between them cost
+/// more than the work it moved. The log has its own, because it waits for the disk.
+final class RoleWiring: Sendable {
+    /// What the outside hears of; called on role threads, must not block.
+    struct Listeners: Sendable {
+        var send: @Sendable ([Message]) -> Void
+        var peers: @Sendable (PeerChange) -> Void
+        var event: @Sendable (ReplicaEvent) -> Void
+    }
+
+    let consensus: Mailbox<ConsensusInput>
+    let log: Mailbox<LogInput>
+    let apply: Mailbox<ApplyInput>
+    private let threads: [RoleThread]
+    private let logClosed = Latch()
+
+    init(
+        replica: Replica, opened: sending OpenedLog, clock: any Clock, seed: UInt64,
+        listeners: Listeners
+    ) {
+        let consensus = Mailbox<ConsensusInput>(capacity: Limits.proposalQueueMax)
+        let log = Mailbox<LogInput>(capacity: Limits.roleQueueMax)
+        let apply = Mailbox<ApplyInput>(capacity: Limits.roleQueueMax)
+        self.consensus = consensus
+        self.log = log
+        self.apply = apply
+        let start = Replica.ConsensusStart(
+            hardState: opened.hardState, snapshot: opened.snapshotMetadata,
+            entries: opened.entries)
+        let files = HandOver((wal: opened.wal, snapshotter: opened.snapshotter))
+        let closed = logClosed
+
+        let main = RoleThread(name: "replica", clock: clock)
+        main.host(consensus) {
+            replica.makeConsensusRole(start, random: RandomSource(seed: seed))
+        } route: { outputs in
+            for output in outputs {
+                switch output {
+                case .append(let request): must(log.post(.append(request)))
+                case .send(let messages): listeners.send(messages)
+                case .apply(let entries): must(apply.post(.entries(entries)))
+                case .restore(let snapshot): must(apply.post(.restore(snapshot)))
+                case .confState(let state): must(apply.post(.confState(state)))
+                case .snapshotWanted(let peer): must(apply.post(.snapshotWanted(peer)))
+                case .readConfirmed(let index, let ids):
+                    must(apply.post(.readConfirmed(index: index, ids: ids)))
+                case .failed(let ids, let error): must(apply.post(.failed(ids, error)))
+                }
+            }
+        }
+        main.host(apply) {
+            replica.makeApplyRole()
+        } route: { outputs in
+            for output in outputs {
+                switch output {
+                case .reply(let edge, let replies): edge.deliver(replies)
+                case .consensus(let input): must(consensus.post(input))
+                case .log(let input): must(log.post(input))
+                case .peers(let change): listeners.peers(change)
+                case .event(let event): listeners.event(event)
+                }
+            }
+        }
+        let writer = RoleThread(name: "log", clock: clock)
+        writer.host(log) {
+            let (wal, snapshotter) = files.take()
+            return replica.makeLogRole(wal: wal, snapshotter: snapshotter)
+        } route: { outputs in
+            for output in outputs {
+                switch output {
+                case .persisted(let number): must(consensus.post(.persisted(number)))
+                case .snapshotSaved(let metadata): must(consensus.post(.snapshotSaved(metadata)))
+                case .storageFull: break
+                case .failed(let reason): listeners.event(.failed(reason))
+                case .closed: closed.open()
+                }
+            }
+        }
+        threads = [main, writer]
+    }
+
+    func start() { for thread in threads { thread.start() } }
+
+    /// Answers everybody who waits, closes the log, ends the threads. Blocks; call it away from
+    /// event loops.
+    func stop() {
+        _ = apply.post(.stop)
+        _ = log.post(.close)
+        logClosed.wait()
+        for thread in threads { thread.stop() }
+    }
+}
+
+/// A completion between roles has a place by construction: its queue is larger than what the
+/// sender may have outstanding.
+private func must(_ taken: Bool) {
+    precondition(taken, "a role's queue is full")
+}
+
+/// Passes a value that is not Sendable to the one thread that will own it.
+private final class HandOver<Value>: Sendable {
+    private let content: Mutex<Value?>
+
+    init(_ value: sending Value) { content = Mutex(value) }
+
+    func take() -> sending Value {
+        content.withLock { content in
+            let value = content
+            content = nil
+            return value!
+        }
+    }
+}
