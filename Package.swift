@@ -57,7 +57,7 @@ let package = Package(
         module("Protobuf", ["RuntimeCore"]),
         module(
             "RuntimePosix",
-            ["RuntimeCore", .product(name: "SystemPackage", package: "swift-system")]),
+            ["RuntimeCore", "CLinux", .product(name: "SystemPackage", package: "swift-system")]),
         // Level 2: etcd's bytes.
         module("EtcdProto", ["Protobuf", "Raft", "RuntimeCore"]),
         // Level 3: the stores.
@@ -66,7 +66,7 @@ let package = Package(
         module(
             "EtcdMembership",
             [
-                "EtcdProto", "Raft", "RuntimeCore",
+                "EtcdProto", "Protobuf", "Raft", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         // Level 4: one replica; the wire; the settings.
@@ -80,24 +80,28 @@ let package = Package(
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
         // Level 5: the front ends.
         module(
-            "EtcdTransport", ["EtcdNet", "EtcdProto", "EtcdMembership", "Raft", "RuntimeCore", logging] + nio),
+            "EtcdTransport",
+            ["EtcdMembership", "EtcdNet", "EtcdProto", "Raft", "RuntimeCore", logging] + nio),
         module(
             "EtcdHTTP",
-            ["EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store", "Raft", "RuntimeCore"]
-                + nio),
+            [
+                "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store", "Protobuf",
+                "Raft", "RuntimeCore", logging,
+            ] + nio),
         // Level 6: the composition root.
         module(
             "EtcdDaemon",
             [
                 "CSystemd", "EtcdConfig", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
-                "EtcdServer", "EtcdTransport", "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore",
-                "RuntimePosix", logging,
+                "EtcdServer", "EtcdTransport", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft",
+                "RuntimeCore", "RuntimePosix", logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio),
         // Level 7: the program.
         .executableTarget(
             name: "etcd-swift", dependencies: ["EtcdDaemon"], swiftSettings: settings),
-        // Debian's C libraries.
+        // Linux, and Debian's C libraries.
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(
             name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(
@@ -133,7 +137,10 @@ let package = Package(
         tests("EtcdNetTests", ["EtcdNet", "RuntimeCore", nioTesting] + nio),
         tests(
             "EtcdTransportTests",
-            ["EtcdNet", "EtcdProto", "EtcdMembership", "EtcdTransport", "Raft", "RuntimeCore", nioTesting, logging] + nio),
+            [
+                "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdTransport", "Raft", "RuntimeCore",
+                nioTesting, logging,
+            ] + nio),
         tests(
             "EtcdHTTPTests",
             ["EtcdHTTP", "EtcdNet", "EtcdServer", "EtcdV2Store", "RuntimeCore", nioTesting] + nio),

@@ -14,7 +14,7 @@ LEVELS = {
     "EtcdTransport": 5, "EtcdHTTP": 5,
     "EtcdDaemon": 6,
     "etcd-swift": 7,
-    "CNGHTTP2": -1, "CSystemd": -1,
+    "CLinux": -1, "CNGHTTP2": -1, "CSystemd": -1,
 }
 # What the deterministic levels may never touch.
 BANNED = [

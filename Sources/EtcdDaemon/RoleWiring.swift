@@ -50,15 +50,15 @@ final class RoleWiring: Sendable {
         } route: { outputs in
             for output in outputs {
                 switch output {
-                case .append(let request): must(log.post(.append(request)))
+                case .append(let request): log.postReserved(.append(request))
                 case .send(let messages): listeners.send(messages)
-                case .apply(let entries): must(apply.post(.entries(entries)))
-                case .restore(let snapshot): must(apply.post(.restore(snapshot)))
-                case .confState(let state): must(apply.post(.confState(state)))
-                case .snapshotWanted(let peer): must(apply.post(.snapshotWanted(peer)))
+                case .apply(let entries): apply.postReserved(.entries(entries))
+                case .restore(let snapshot): apply.postReserved(.restore(snapshot))
+                case .confState(let state): apply.postReserved(.confState(state))
+                case .snapshotWanted(let peer): apply.postReserved(.snapshotWanted(peer))
                 case .readConfirmed(let index, let ids):
-                    must(apply.post(.readConfirmed(index: index, ids: ids)))
-                case .failed(let ids, let error): must(apply.post(.failed(ids, error)))
+                    apply.postReserved(.readConfirmed(index: index, ids: ids))
+                case .failed(let ids, let error): apply.postReserved(.failed(ids, error))
                 }
             }
         }
@@ -68,8 +68,8 @@ final class RoleWiring: Sendable {
             for output in outputs {
                 switch output {
                 case .reply(let edge, let replies): edge.deliver(replies)
-                case .consensus(let input): must(consensus.post(input))
-                case .log(let input): must(log.post(input))
+                case .consensus(let input): consensus.postReserved(input)
+                case .log(let input): log.postReserved(input)
                 case .peers(let change): listeners.peers(change)
                 case .event(let event): listeners.event(event)
                 }
@@ -82,8 +82,8 @@ final class RoleWiring: Sendable {
         } route: { outputs in
             for output in outputs {
                 switch output {
-                case .persisted(let number): must(consensus.post(.persisted(number)))
-                case .snapshotSaved(let metadata): must(consensus.post(.snapshotSaved(metadata)))
+                case .persisted(let number): consensus.postReserved(.persisted(number))
+                case .snapshotSaved(let metadata): consensus.postReserved(.snapshotSaved(metadata))
                 case .storageFull: break
                 case .failed(let reason): listeners.event(.failed(reason))
                 case .closed: closed.open()
@@ -98,17 +98,11 @@ final class RoleWiring: Sendable {
     /// Answers everybody who waits, closes the log, ends the threads. Blocks; call it away from
     /// event loops.
     func stop() {
-        _ = apply.post(.stop)
-        _ = log.post(.close)
+        apply.postReserved(.stop)
+        log.postReserved(.close)
         logClosed.wait()
         for thread in threads { thread.stop() }
     }
-}
-
-/// A completion between roles has a place by construction: its queue is larger than what the
-/// sender may have outstanding.
-private func must(_ taken: Bool) {
-    precondition(taken, "a role's queue is full")
 }
 
 /// Passes a value that is not Sendable to the one thread that will own it.

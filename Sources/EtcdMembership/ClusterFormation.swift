@@ -1,7 +1,7 @@
 //  From the `initial-cluster` setting to members with ids: at the birth of a cluster by computing
 //  them, when joining one by matching addresses against the members it already has.
 
-package import Raft
+import Raft
 
 /// The configured members do not fit the running cluster. Texts are etcd's.
 package struct FormationError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 //  The JSON forms of a member: in configuration changes, in the store and between peers.
 
 import Protobuf
-package import Raft
+import Raft
 package import RuntimeCore
 
 /// A member's JSON could not be read.
@@ -112,7 +112,7 @@ package func parseMemberList(_ json: Bytes) throws(MemberFormatError) -> [Member
 
 private func parse(_ json: Bytes) throws(MemberFormatError) -> JSONValue {
     do {
-        return try JSONValue.parse(json, maximumDepth: 8)
+        return try JSONValue.parse(json)
     } catch {
         throw MemberFormatError(description: "bad member JSON: \(error)")
     }
@@ -125,27 +125,4 @@ private func writeStrings(_ strings: [String], into bytes: inout [UInt8]) {
         JSONValue.writeString(Bytes(string), into: &bytes)
     }
     bytes.append(UInt8(ascii: "]"))
-}
-
-extension JSONValue {
-    fileprivate subscript(_ key: String) -> JSONValue? {
-        guard case .object(let fields) = self else { return nil }
-        let wanted = Bytes(key)
-        return fields.last { $0.0 == wanted }?.1
-    }
-
-    fileprivate var unsigned: UInt64? {
-        guard case .number(let text) = self else { return nil }
-        return UInt64(text)
-    }
-
-    fileprivate var text: String? {
-        guard case .string(let bytes) = self else { return nil }
-        return bytes.text
-    }
-
-    fileprivate var strings: [String] {
-        guard case .array(let elements) = self else { return [] }
-        return elements.compactMap(\.text)
-    }
 }

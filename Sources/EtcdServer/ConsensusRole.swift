@@ -216,7 +216,7 @@ package struct ConsensusRole: Role {
 
     private mutating func releaseHeld(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
         while let first = held.first, first.expires <= now { held.removeFirst() }
-        guard hasLeader, node.status.leadTransferee == nil else { return }
+        guard hasLeader, node.leadTransferee == .none else { return }
         while let proposal = held.popFirst() {
             do throws(ProposalError) {
                 switch proposal.payload {
@@ -238,16 +238,14 @@ package struct ConsensusRole: Role {
         while confChangeAwaited == nil, node.hasReady {
             dispatch(node.ready(), &outputs)
         }
-        let current = node.status
-        status.publish(term: current.term, committed: current.commit)
+        status.publish(term: node.term, committed: node.commit)
     }
 
     /// Nobody else could lead. Only once everything known to be committed is applied: an entry
     /// among it may add voters.
     private mutating func campaignIfAlone() {
         guard isAlone, settings.advancesFirstElection, confChangeAwaited == nil else { return }
-        let current = node.status
-        if current.role == .follower, current.leader == .none, current.applied == current.commit {
+        if node.role == .follower, node.leader == .none, node.appliedIndex == node.commit {
             node.campaign()
         }
     }
@@ -311,7 +309,7 @@ package struct ConsensusRole: Role {
 
     /// The lines that monitoring of etcd looks for (spec operations 2.1).
     private func log(_ event: RaftEvent) {
-        let id = node.status.id
+        let id = settings.localID
         switch event {
         case .startedElection(let term):
             logger.info("\(id) is starting a new election at term \(term)")
@@ -329,6 +327,21 @@ package struct ConsensusRole: Role {
         case .leaderLost(let leader, let term):
             logger.info("raft.node: \(id) lost leader \(leader) at term \(term)")
             status.publishLeaderLost(at: nextTick)
+        case .quorumLost(let term):
+            logger.warning(
+                "\(id) stepped down to follower since quorum is not active at term \(term)")
+        case .startedTransfer(let target):
+            logger.info("\(id) starts leadership transfer to \(target)")
+        case .abortedTransfer(let target):
+            logger.info("\(id) gave up leadership transfer to \(target)")
+        case .ignoredConfChange(let reason):
+            logger.warning("\(id) ignored a membership change: \(reason)")
+        case .droppedInvalidMessage(let sender, let kind):
+            logger.warning("\(id) dropped an invalid \(kind) message from \(sender)")
+        case .lostEntries(let committed, let last):
+            logger.critical(
+                "\(id) has lost entries that it acknowledged; stop it, remove it and add it again",
+                metadata: ["committed": "\(committed)", "last-index": "\(last)"])
         }
     }
 }

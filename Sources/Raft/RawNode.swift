@@ -164,6 +164,16 @@ package struct RawNode: ~Copyable {
         return ready
     }
 
+    // Single facts, for callers that look often.
+    package var id: MemberID { core.id }
+    package var role: RaftRole { core.role }
+    package var leader: MemberID { core.leader }
+    package var term: Term { core.term }
+    package var commit: LogIndex { core.log.committed }
+    package var appliedIndex: LogIndex { core.log.applied }
+    /// `.none` unless this leader is handing over.
+    package var leadTransferee: MemberID { core.leadTransferee }
+
     package var status: RaftStatus {
         RaftStatus(
             id: core.id, term: core.term, vote: core.vote, commit: core.log.committed,

@@ -4,6 +4,9 @@ package enum Limits {
     /// Proposals waiting in the consensus mailbox. Beyond this the client is told to slow down
     /// instead of memory growing with its impatience.
     package static let proposalQueueMax = 65_536
+    /// Messages between the roles of one member: bounded by what they have in flight, so that
+    /// reaching this is our own bug.
+    package static let roleQueueMax = 1 << 20
     /// Committed entries not applied yet before new proposals are refused (etcd's bound).
     package static let unappliedEntriesMax: UInt64 = 5_000
     /// Total entry bytes in one append message (etcd's value, visible on the wire).

@@ -1,0 +1,101 @@
+//  The settings of section Clustering, discovery and compaction included.
+
+extension Setting {
+    private static let noDiscovery = "discovery is not part of this release; use --initial-cluster"
+    private static let onlyDiscovery =
+        "matters to discovery only, which is not part of this release"
+    private static let noKeys = "concerns v3 keys, which this release does not have"
+
+    static let clustering: [Setting] = [
+        Setting(
+            "initial-advertise-peer-urls", .urls, "http://localhost:2380", .clustering,
+            "URLs under which other members reach this one."),
+        Setting(
+            "initial-cluster", .string, "${name}=${initial-advertise-peer-urls}", .clustering,
+            "All members of the cluster as NAME=URL, comma separated; used at the first start only."
+        ),
+        Setting(
+            "initial-cluster-state", .choice(["new", "existing"]), "new", .clustering,
+            "'new' forms a cluster, 'existing' joins one."),
+        Setting(
+            "initial-cluster-token", .string, "etcd-cluster", .clustering,
+            "Text that keeps clusters apart whose members have equal addresses."),
+        Setting(
+            "advertise-client-urls", .urls, "http://localhost:2379", .clustering,
+            "URLs under which clients reach this member; required with --listen-client-urls."),
+        Setting(
+            "strict-reconfig-check", .bool, "true", .clustering,
+            "Refuse changes of the membership that would cost the quorum."),
+        Setting(
+            "pre-vote", .bool, "true", .clustering,
+            "Ask for votes before an election, so that a returning member does not disturb."),
+        Setting(
+            "enable-v2", .bool, "true", .clustering,
+            "Serve the v2 API (default here true, unlike etcd 3.5: it is what this release serves)."
+        ),
+        Setting(
+            "v2-deprecation",
+            .choice([
+                "not-yet", "write-only", "write-only-skip-check", "write-only-drop-data", "gone",
+            ]), "not-yet", .clustering, "Stage of the v2 API's removal.",
+            support: .accepted("the v2 API stays; --enable-v2=false turns it off")),
+        Setting(
+            "auto-compaction-mode", .string, "periodic", .clustering,
+            "How --auto-compaction-retention is read: periodic or revision.",
+            support: .accepted(noKeys)),
+        Setting(
+            "auto-compaction-retention", .string, "0", .clustering,
+            "How much of the keys' history is kept; 0 keeps all.", support: .accepted(noKeys),
+            aliases: ["experimental-auto-compaction-retention"]),
+    ]
+
+    static let discovery: [Setting] = [
+        Setting(
+            "discovery", .string, "", .clustering,
+            "URL of a v2 discovery service to form the cluster with.",
+            support: .later(noDiscovery)),
+        Setting(
+            "discovery-fallback", .choice(["exit", "proxy"]), "proxy", .clustering,
+            "What a member beyond the size of a discovered cluster does.",
+            support: .accepted(onlyDiscovery)),
+        Setting(
+            "discovery-proxy", .string, "", .clustering,
+            "HTTP proxy for the discovery service.", support: .accepted(onlyDiscovery)),
+        Setting(
+            "discovery-srv", .string, "", .clustering,
+            "DNS domain whose SRV records name the members.", support: .later(noDiscovery)),
+        Setting(
+            "discovery-srv-name", .string, "", .clustering,
+            "Suffix of the DNS service name.", support: .accepted(onlyDiscovery)),
+        Setting(
+            "discovery-token", .string, "", .clustering, "Token of the v3 discovery service.",
+            support: .later(noDiscovery), yaml: .at("discovery-config.token")),
+        Setting(
+            "discovery-endpoints", .list, "", .clustering,
+            "Endpoints of the v3 discovery service.", support: .later(noDiscovery),
+            yaml: .at("discovery-config.client.endpoints")),
+        tuning("discovery-dial-timeout", .duration, "2s", "client.dial-timeout"),
+        tuning("discovery-request-timeout", .duration, "5s", "client.request-timeout"),
+        tuning("discovery-keepalive-time", .duration, "2s", "client.keepalive-time"),
+        tuning("discovery-keepalive-timeout", .duration, "6s", "client.keepalive-timeout"),
+        tuning(
+            "discovery-insecure-transport", .bool, "true", "client.secure.insecure-transport"),
+        tuning(
+            "discovery-insecure-skip-tls-verify", .bool, "false",
+            "client.secure.insecure-skip-tls-verify"),
+        tuning("discovery-cert", .string, "", "client.secure.cert"),
+        tuning("discovery-key", .string, "", "client.secure.key"),
+        tuning("discovery-cacert", .string, "", "client.secure.cacert"),
+        tuning("discovery-user", .string, "", "client.auth.username"),
+        tuning("discovery-password", .string, "", "client.auth.password"),
+    ]
+
+    private static func tuning(
+        _ name: String, _ kind: SettingKind, _ standard: String, _ key: String
+    ) -> Setting {
+        let what = name.dropFirst("discovery-".count).replacing("-", with: " ")
+        return Setting(
+            name, kind, standard, .clustering, "The \(what) of v3 discovery.",
+            support: .accepted(onlyDiscovery), yaml: .at("discovery-config.\(key)"))
+    }
+}

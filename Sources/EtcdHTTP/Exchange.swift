@@ -1,0 +1,69 @@
+//  One request under way, as the handlers of this module see it, and the ways to answer it.
+
+import EtcdNet
+import NIOCore
+import NIOHTTP1
+import RuntimeCore
+
+/// Confined to the event loop of its responder.
+struct Exchange {
+    let head: HTTPRequestHead
+    /// Decoded and clean; begins with a slash.
+    let path: Bytes
+    /// Behind the `?`, as sent.
+    let query: Bytes
+    let responder: any HTTPResponder
+    /// What every answer carries (cross-origin permissions).
+    let headers: HTTPHeaders
+
+    var method: String { head.method }
+
+    /// Answers with a body of a known type.
+    func respond(
+        status: Int, contentType: String, body: [UInt8], extra: [(String, String)] = []
+    ) {
+        var headers = self.headers
+        headers.reserveCapacity(headers.count + extra.count + 3)
+        headers.add(name: "Content-Type", value: contentType)
+        for each in extra { headers.add(name: each.0, value: each.1) }
+        responder.respond(status: status, headers: headers, body: ByteBuffer(bytes: body))
+    }
+
+    /// Answers without content and content type.
+    func respondEmpty(status: Int, extra: [(String, String)] = []) {
+        var headers = self.headers
+        for each in extra { headers.add(name: each.0, value: each.1) }
+        responder.respond(status: status, headers: headers, body: ByteBuffer())
+    }
+
+    /// A plain text error as Go's `http.Error` gives it.
+    func respondError(status: Int, text: String, extra: [(String, String)] = []) {
+        respond(
+            status: status, contentType: ContentType.text, body: Array((text + "\n").utf8),
+            extra: [("X-Content-Type-Options", "nosniff")] + extra)
+    }
+
+    func respondNotFound() { respondError(status: 404, text: "404 page not found") }
+
+    /// True when `method` is one of `allowed`; otherwise answers 405.
+    func allows(_ allowed: [String]) -> Bool {
+        if allowed.contains(method) { return true }
+        respondError(
+            status: 405, text: "Method Not Allowed",
+            extra: [("Allow", allowed.joined(separator: ","))])
+        return false
+    }
+
+    /// The values of a query parameter.
+    func queryValues(_ name: String) -> [String] {
+        query.isEmpty ? [] : FormPairs.values(of: Bytes(name), in: query).map(\.text)
+    }
+}
+
+enum ContentType {
+    static let json = "application/json"
+    static let text = "text/plain; charset=utf-8"
+    static let html = "text/html; charset=utf-8"
+    static let metrics = "text/plain; version=0.0.4; charset=utf-8"
+    static let jsonUTF8 = "application/json; charset=utf-8"
+}

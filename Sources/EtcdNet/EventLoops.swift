@@ -1,0 +1,25 @@
+//  The event loops of the process: every connection, of clients and peers, lives on one of them.
+
+package import NIOCore
+import NIOPosix
+
+/// A fixed set of event loop threads. Safe to use from any thread.
+package final class EventLoops: Sendable {
+    let group: MultiThreadedEventLoopGroup
+    /// In the order in which `next()` hands them out; never empty.
+    package let all: [any EventLoop]
+
+    /// Starts `count` threads (at least one).
+    package init(count: Int) {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, count))
+        all = Array(group.makeIterator())
+    }
+
+    /// Round robin over all loops.
+    package func next() -> any EventLoop { group.next() }
+
+    /// Closes what is still open and ends the threads. Not callable from an event loop.
+    package func shutdown() async throws {
+        try await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,93 @@
+//  The outgoing half of HTTP/1.1: what peers, discovery and joining members ask of other servers.
+
+package import NIOCore
+import NIOHTTP1
+
+/// Runs exchanges on event loops that the caller names; keeps connections for the next exchange
+/// with the same server on the same loop. Callable from any thread.
+package final class HTTPClient: Sendable {
+    private let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPClientPool>]
+
+    /// - Parameter loops: the loops that exchanges will run on. On others nothing is kept alive.
+    package init(loops: any EventLoopGroup) {
+        var pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPClientPool>] = [:]
+        for loop in loops.makeIterator() {
+            pools[ObjectIdentifier(loop)] = .makeBoxSendingValue(
+                HTTPClientPool(loop: loop), eventLoop: loop)
+        }
+        self.pools = pools
+    }
+
+    /// One exchange; the future is of `loop` and fails with `HTTPClientError` only.
+    ///
+    /// A kept connection may turn out to be closed by the server. The request is then sent once more
+    /// over a new one, provided that its method is idempotent and nothing of a response arrived.
+    ///
+    /// - Parameters:
+    ///   - timeout: for the whole exchange, dialling included.
+    ///   - maximumBody: bytes; a longer response fails as `.tooLarge`.
+    package func execute(
+        _ request: HTTPClientRequest, on loop: any EventLoop, timeout: TimeAmount, maximumBody: Int
+    ) -> EventLoopFuture<HTTPClientResponse> {
+        let promise = loop.makePromise(of: HTTPClientResponse.self)
+        let address: HTTPClientAddress
+        do throws(HTTPClientError) {
+            address = try Self.address(of: request)
+        } catch {
+            promise.fail(error)
+            return promise.futureResult
+        }
+        let pools = self.pools
+        let start: @Sendable () -> Void = {
+            let pool = pools[ObjectIdentifier(loop)]?.value
+            HTTPClientCall(
+                request, to: address, pool: pool ?? HTTPClientPool(loop: loop),
+                isKept: pool != nil, timeout: timeout, maximumBody: maximumBody, promise: promise
+            ).start()
+        }
+        if loop.inEventLoop {
+            start()
+        } else {
+            loop.execute(start)
+        }
+        return promise.futureResult
+    }
+
+    /// Opens a response that may last for ever, on a connection of its own. Call it on `loop`.
+    ///
+    /// The delegate is held until `ended`, and hears nothing before this returns. After `cancel` it
+    /// hears nothing more.
+    ///
+    /// - Parameter connectTimeout: until the head of the response is here.
+    package func openStream(
+        _ request: HTTPClientRequest, on loop: any EventLoop, connectTimeout: TimeAmount,
+        delegate: any HTTPClientStreamDelegate
+    ) -> any HTTPClientStream {
+        loop.preconditionInEventLoop()
+        let stream = HTTPClientStreamCall(
+            request, pool: HTTPClientPool(loop: loop), timeout: connectTimeout, delegate: delegate)
+        do throws(HTTPClientError) {
+            stream.start(to: try Self.address(of: request))
+        } catch {
+            stream.refuse(error)
+        }
+        return stream
+    }
+
+    /// Closes what is kept alive. Exchanges that still run end by themselves.
+    package func shutdown() {
+        for box in pools.values {
+            box.eventLoop.execute { box.value.close() }
+        }
+    }
+
+    private static func address(of request: HTTPClientRequest) throws(HTTPClientError)
+        -> HTTPClientAddress
+    {
+        let isPrintable = request.target.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
+        guard request.target.hasPrefix("/"), isPrintable else {
+            throw HTTPClientError(.badAddress, "bad request target \"\(request.target)\"")
+        }
+        return try HTTPClientAddress(origin: request.origin)
+    }
+}

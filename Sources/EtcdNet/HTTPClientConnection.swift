@@ -1,0 +1,122 @@
+//  One outgoing connection: carries one exchange at a time and tells what became of it.
+
+import NIOCore
+import NIOHTTP1
+
+/// What happens to one request. Called on the connection's event loop; ends with exactly one of
+/// `ended` and `failed`, after which the connection has forgotten it.
+protocol HTTPClientExchange: AnyObject {
+    func head(_ head: HTTPResponseHead)
+    func body(_ part: ByteBuffer)
+    func ended()
+    /// - Parameter nothingReceived: not a byte of the response arrived.
+    func failed(_ error: HTTPClientError, nothingReceived: Bool)
+}
+
+/// The last handler of an outgoing connection. Confined to its event loop.
+final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    let address: HTTPClientAddress
+    private let channel: any Channel
+    private var exchange: (any HTTPClientExchange)?
+    private var hasHead = false
+    private var keepsAlive = false
+    /// Exchanges that ran to their end here.
+    private(set) var exchanges = 0
+    /// Called when an exchange ended and the connection can carry another.
+    var onIdle: ((HTTPClientConnection) -> Void)?
+    /// Called when the connection closed while it carried nothing.
+    var onIdleClose: ((HTTPClientConnection) -> Void)?
+
+    init(address: HTTPClientAddress, channel: any Channel) {
+        self.address = address
+        self.channel = channel
+    }
+
+    var isActive: Bool { channel.isActive }
+
+    func send(_ request: HTTPClientRequest, for exchange: any HTTPClientExchange) {
+        precondition(self.exchange == nil)
+        self.exchange = exchange
+        hasHead = false
+        keepsAlive = false
+        var head = NIOHTTP1.HTTPRequestHead(
+            version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.target,
+            headers: request.headers)
+        head.headers.replaceOrAdd(name: "Host", value: address.hostHeader)
+        let length = request.body.readableBytes
+        if length > 0 || !["GET", "HEAD"].contains(request.method) {
+            head.headers.replaceOrAdd(name: "Content-Length", value: String(length))
+        }
+        channel.write(HTTPClientRequestPart.head(head), promise: nil)
+        if length > 0 {
+            channel.write(HTTPClientRequestPart.body(.byteBuffer(request.body)), promise: nil)
+        }
+        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+    }
+
+    /// Cuts the connection; the exchange hears `error`.
+    func abort(_ error: HTTPClientError) {
+        fail(error)
+        channel.close(promise: nil)
+    }
+
+    /// Cuts the connection without another word to the exchange.
+    func discard() {
+        exchange = nil
+        onIdleClose = nil
+        channel.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard let exchange else {
+            // Nothing was asked: whatever this is, it would confuse the next exchange.
+            context.close(promise: nil)
+            return
+        }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            hasHead = true
+            keepsAlive = head.isKeepAlive
+            exchange.head(head)
+        case .body(let part):
+            exchange.body(part)
+        case .end:
+            self.exchange = nil
+            exchanges += 1
+            let isReusable = keepsAlive && channel.isActive
+            exchange.ended()
+            if isReusable, let onIdle {
+                onIdle(self)
+            } else {
+                context.close(promise: nil)
+            }
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if exchange != nil {
+            fail(HTTPClientError(.closed, "\(address.description) closed the connection"))
+        } else {
+            onIdleClose?(self)
+        }
+        onIdle = nil
+        onIdleClose = nil
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let text = "\(address.description): \(error)"
+        let isParser = error is HTTPParserError
+        fail(HTTPClientError(isParser ? .malformed : .closed, text))
+        context.close(promise: nil)
+    }
+
+    private func fail(_ error: HTTPClientError) {
+        guard let exchange else { return }
+        self.exchange = nil
+        exchange.failed(error, nothingReceived: !hasHead)
+    }
+}

@@ -1,0 +1,65 @@
+//  Outgoing HTTP/1.1 as its callers see it: short exchanges with a time limit, and long-lived
+//  response streams.
+
+package import NIOCore
+package import NIOHTTP1
+
+package struct HTTPClientRequest: Sendable {
+    package var method: String
+    /// `http://host:port`, `http://[::1]:port` or `unix://path`, without a path of the resource.
+    package var origin: String
+    /// Path and query of the resource.
+    package var target: String
+    /// Host and Content-Length are added.
+    package var headers: HTTPHeaders
+    package var body: ByteBuffer
+
+    package init(
+        method: String = "GET", origin: String, target: String, headers: HTTPHeaders = [:],
+        body: ByteBuffer = ByteBuffer()
+    ) {
+        self.method = method
+        self.origin = origin
+        self.target = target
+        self.headers = headers
+        self.body = body
+    }
+}
+
+package struct HTTPClientResponse: Sendable {
+    package var status: Int
+    package var headers: HTTPHeaders
+    package var body: ByteBuffer
+
+    package init(status: Int, headers: HTTPHeaders, body: ByteBuffer) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// Why an exchange failed; the text names the address.
+package struct HTTPClientError: Error, Sendable, CustomStringConvertible {
+    package enum Kind: Sendable { case badAddress, connect, timeout, closed, malformed, tooLarge }
+    package let kind: Kind
+    package let description: String
+
+    package init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
+}
+
+/// Receives a long-lived response. All calls on the stream's event loop, in this order: `started`
+/// once, `received` any number of times, `ended` exactly once (alone, if the connection failed).
+package protocol HTTPClientStreamDelegate: AnyObject {
+    func started(status: Int, headers: HTTPHeaders)
+    func received(_ part: ByteBuffer)
+    /// `nil` when the response ended as announced.
+    func ended(_ error: HTTPClientError?)
+}
+
+/// A running exchange that can be given up. Callable on its event loop only.
+package protocol HTTPClientStream: AnyObject {
+    func cancel()
+}

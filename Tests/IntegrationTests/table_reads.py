@@ -1,0 +1,155 @@
+"""Request table: reads, listings, hidden nodes, parameters good and bad, and the HTTP around them
+(forms, multipart, methods, HEAD, OPTIONS, redirects, CORS)."""
+
+from cases import Case, delete, get, head, multipart, post, put, typed
+
+LISTING = [
+    get("", note="the root"),
+    get("/"),
+    put("/l/b", {"value": "2"}),
+    put("/l/a", {"value": "1"}),
+    put("/l/c/y", {"value": "4"}),
+    put("/l/c/x", {"value": "3"}),
+    put("/l/empty", {"dir": "true"}),
+    put("/l/_hidden", {"value": "h"}),
+    put("/l/_secret/a", {"value": "h"}),
+    put("/l/c/_h", {"value": "h"}),
+    get("/l"),
+    get("/l/"),
+    get("/l", "?sorted=true"),
+    get("/l", "?recursive=true"),
+    get("/l", "?recursive=true&sorted=true"),
+    get("/l", "?recursive=false&sorted=false"),
+    get("/l/empty"),
+    get("/l/empty", "?recursive=true"),
+    get("/l/_hidden"),
+    get("/l/_secret"),
+    get("/l/_secret", "?recursive=true"),
+    get("/l/_secret/a"),
+    get("/l/c/_h"),
+    get("/l", "?quorum=true&sorted=true"),
+    get("/l/a", "?quorum=true"),
+    get("/l/nope", "?quorum=true"),
+    get("/l/a", "?quorum=false"),
+    get("/l/a", "?consistent=true", note="unknown parameters are ignored"),
+    get("/l/nope"),
+    get("/l/nope/deeper/still"),
+    get("/l/a/below"),
+    get("/l/c/nope"),
+    get("/_cluster"),
+    put("/_top", {"value": "h"}),
+    get("/_top"),
+    put("/_dir/x", {"value": "h"}),
+    get("/_dir"),
+    delete("/l/_secret", "?recursive=true"),
+    delete("/l/_hidden"),
+]
+
+BOOLEANS = [get("/l/a", f"?{name}={value}")
+            for name in ("recursive", "sorted", "quorum")
+            for value in ("1", "t", "T", "TRUE", "True", "0", "f", "F", "FALSE", "False")]
+
+BAD_PARAMETERS = [
+    *[get("/l/a", f"?{name}={value}")
+      for name in ("recursive", "sorted", "quorum", "wait", "dir", "stream")
+      for value in ("yes", "", "tRUE", "2")],
+    *[put("/b/k", {"value": "v", name: "maybe"})
+      for name in ("recursive", "sorted", "quorum", "wait", "dir", "stream", "noValueOnSuccess",
+                   "prevExist", "refresh")],
+    *[put("/b/k", {"value": "v", name: value})
+      for name in ("prevIndex", "waitIndex")
+      for value in ("-1", "", "abc", "0x10", "18446744073709551616", " 1", "1.0")],
+    get("/l/a", "?recursive", note="no value at all"),
+    get("/l/a", "?waitIndex=abc"),
+    get("/l/a", "?wait=true&waitIndex=-5"),
+    get("/l/a", "?waitIndex=7", note="without wait"),
+    get("/l/a", "?stream=true", note="without wait"),
+    put("/b/k", {"value": "v", "wait": "true"}),
+    post("/b/k", {"value": "v", "wait": "true"}),
+    delete("/b/k", "?wait=true"),
+    head("/l/a", "?wait=true"),
+    put("/b/k", {"value": "v", "wait": "false"}),
+    put("/b/k", {"prevValue": "", "ttl": "abc"}, note="prevValue before ttl"),
+    put("/b/k", {"ttl": "abc", "prevIndex": "abc"}, note="prevIndex before ttl"),
+    put("/b/k", {"prevExist": "abc", "refresh": "abc"}),
+    put("/b/k", {"ttl": "abc", "noValueOnSuccess": "abc"}),
+    put("/b/k", {"refresh": "abc", "value": "v"}),
+    put("/b/k", {"refresh": "true", "value": "v", "ttl": "1"}),
+    put("/b/k", "value=%zz", note="a form that cannot be read"),
+    put("/b/k", "value=a;b=c", note="semicolons"),
+    put("/b/k", "%zz=1&value=v"),
+    put("/b/k", {"value": "v"}, query="?ttl=%zz"),
+    get("/l/a", "?recursive=%zz"),
+    get("/l/a", "?a;b"),
+    get("/l/a", "?=&&=x&recursive=false"),
+]
+
+BODIES = [
+    typed("PUT", "/v2/keys/f/none", None, b"value=v", note="no content type"),
+    typed("PUT", "/v2/keys/f/text", "text/plain", b"value=v"),
+    typed("PUT", "/v2/keys/f/json", "application/json", b'{"value":"v"}'),
+    typed("PUT", "/v2/keys/f/charset", "application/x-www-form-urlencoded; charset=utf-8",
+          b"value=v"),
+    typed("PUT", "/v2/keys/f/upper", "Application/X-WWW-Form-Urlencoded", b"value=v"),
+    typed("PUT", "/v2/keys/f/broken", "application/x-www-form-urlencoded; charset", b"value=v"),
+    typed("PUT", "/v2/keys/f/broken2", "application/", b"value=v"),
+    typed("PUT", "/v2/keys/f/multi", *multipart({"value": "v w"})),
+    typed("PUT", "/v2/keys/f/multi", *multipart({"value": "x", "ttl": "100"})),
+    typed("PUT", "/v2/keys/f/multi", *multipart({"value": "y", "prevValue": "x"})),
+    typed("PUT", "/v2/keys/f/multi", *multipart({"value": "z", "prevExist": "false"})),
+    typed("PUT", "/v2/keys/f/multi", *multipart({"value": "z", "dir": "true"})),
+    typed("POST", "/v2/keys/f/multiq", *multipart({"value": "q"})),
+    typed("PUT", "/v2/keys/f/multi?value=fromquery", *multipart({"value": "frombody"})),
+    typed("PUT", "/v2/keys/f/multi?value=fromquery", *multipart({"other": "1"})),
+    Case("PUT", "/v2/keys/f/nobody", note="neither body nor length"),
+    Case("PUT", "/v2/keys/f/nobody?value=q"),
+    Case("POST", "/v2/keys/f/nobodyq"),
+    typed("GET", "/v2/keys/f/multi", "application/x-www-form-urlencoded", b"recursive=maybe",
+          note="a form on GET is not read"),
+    Case("PUT", "/v2/keys/f/chunked", [("Content-Type", "application/x-www-form-urlencoded"),
+                                        ("Transfer-Encoding", "chunked")],
+         b"5\r\nvalue\r\n6\r\n=inbit\r\n1\r\ns\r\n0\r\n\r\n"),
+    Case("PUT", "/v2/keys/f/chunked", [("Content-Type", "application/x-www-form-urlencoded"),
+                                        ("Transfer-Encoding", "chunked")],
+         b"7;ext=1\r\nvalue=x\r\n0\r\nTrailer: y\r\n\r\n", note="extension and trailer"),
+]
+
+METHODS = [
+    *[Case(method, "/v2/keys/l/a") for method in ("PATCH", "TRACE", "FOO", "LINK")],
+    Case("put", "/v2/keys/l/a", note="methods are case sensitive"),
+    *[Case("OPTIONS", target) for target in ("/v2/keys/l/a", "/v2/members", "/", "/nowhere")],
+    Case("OPTIONS", "/v2/keys/l/a", [("Origin", "http://example.com"),
+                                     ("Access-Control-Request-Method", "PUT")]),
+    Case("GET", "/v2/keys/l/a", [("Origin", "http://example.com")]),
+    head("/l/a"),
+    head("/l/nope"),
+    head("/l"),
+    put("/m/long", {"value": "x" * 4000}),
+    head("/m/long"),
+    head("/l/a", "?quorum=true"),
+    head("/l/a", "?recursive=maybe"),
+    get("/l/a", headers=[("Accept", "text/plain")]),
+    get("/l/a", headers=[("Connection", "close")]),
+    get("/l/a", headers=[("Host", "etcd.example.com:2379")]),
+    get("/l/a", headers=[("Authorization", "Basic cm9vdDpyb290")], note="auth is off"),
+    get("/l/a", headers=[("If-None-Match", "*"), ("Range", "bytes=0-3")]),
+]
+
+PATHS = [
+    get("//l/a"), get("/l//a"), get("/l/./a"), get("/l/../l/a"), get("/../keys/l/a"),
+    get("//l/a", "?recursive=true"), get("/l//"),
+    head("//l/a"),
+    Case("PUT", "/v2/keys//l/new", [("Content-Type", "application/x-www-form-urlencoded")],
+         b"value=v", note="a redirect, nothing written"),
+    Case("DELETE", "/v2//keys/l/a"),
+    Case("OPTIONS", "//"),
+    Case("GET", "/v2/keysx"), Case("GET", "/v2/key"), Case("GET", "/v2"), Case("GET", "/v2/"),
+    Case("GET", "/"), Case("GET", "/v1/keys/x"), Case("GET", "/V2/keys/l/a"),
+    Case("GET", "/v2/nope"), Case("PUT", "/nope"), Case("HEAD", "/nope"), Case("GET", "/nope?x=1"),
+    Case("GET", "/v2/keys%2Fl%2Fa"),
+    get("/l%2Fa"), get("/l/%61"), get("/l/%2e%2e/l/a"), get("/l/a%00"), get("/l/a%0a"),
+    Case("GET", "http://127.0.0.1/v2/keys/l/a", note="absolute form"),
+    Case("GET", "/v2/keys/l/a?", note="empty query"),
+]
+
+CASES = LISTING + BOOLEANS + BAD_PARAMETERS + BODIES + METHODS + PATHS
