@@ -28,6 +28,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 }
 
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -53,7 +55,7 @@ let package = Package(
         // Level 0: the seams.
         module("RuntimeCore"),
         // Level 1: know nothing of etcd.
-        module("Raft", ["RuntimeCore", collections]),
+        module("Raft", ["RuntimeCore"]),
         module("Protobuf", ["RuntimeCore"]),
         module(
             "RuntimePosix",
@@ -74,14 +76,15 @@ let package = Package(
             "EtcdServer",
             [
                 "EtcdMembership", "EtcdProto", "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore",
-                collections, logging,
+                deque, logging,
             ]),
         module("EtcdNet", ["RuntimeCore", "CNGHTTP2"] + nio),
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
         // Level 5: the front ends.
         module(
             "EtcdTransport",
-            ["EtcdMembership", "EtcdNet", "EtcdProto", "Raft", "RuntimeCore", logging] + nio),
+            ["EtcdMembership", "EtcdNet", "EtcdProto", "Protobuf", "Raft", "RuntimeCore", logging]
+                + nio),
         module(
             "EtcdHTTP",
             [
@@ -95,7 +98,7 @@ let package = Package(
                 "CSystemd", "EtcdConfig", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
                 "EtcdServer", "EtcdTransport", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft",
                 "RuntimeCore", "RuntimePosix", logging,
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio),
         // Level 7: the program.
         .executableTarget(
@@ -112,7 +115,7 @@ let package = Package(
             "Simulator",
             [
                 "EtcdMembership", "EtcdProto", "EtcdServer", "EtcdV2Store", "EtcdWAL", "Raft",
-                "RuntimeCore", collections, logging,
+                "RuntimeCore", heap, logging,
             ],
             path: "Tests/Simulator"),
         .executableTarget(

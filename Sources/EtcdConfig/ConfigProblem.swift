@@ -41,6 +41,7 @@ package struct ConfigNotice: Sendable, Hashable {
     /// The name of the setting, or of the variable or key that is none.
     package let setting: String
     package let message: String
+    /// None has an empty value.
     package let fields: [Field]
 
     package init(
@@ -50,6 +51,7 @@ package struct ConfigNotice: Sendable, Hashable {
         self.level = level
         self.setting = setting
         self.message = message
-        self.fields = fields.map { Field(key: $0.key, value: $0.value) }
+        self.fields = fields.filter { !$0.value.isEmpty }
+            .map { Field(key: $0.key, value: $0.value) }
     }
 }

@@ -47,7 +47,7 @@ package struct ConfigURL: Sendable, Hashable, Comparable, CustomStringConvertibl
         }
         let normalized = "\(lowered)://\(rest)"
         if scheme.isUnix {
-            // `unix://name:1` names a file as `unix:///dir/name` does; the port is part of the name.
+            // `unix://name:1` names a file as `unix:///dir/name` does, the port included.
             self.path = path.isEmpty ? String(place) : String(place) + path
             guard !self.path.isEmpty else {
                 throw ValueError("URL address does not have the form \"host:port\": \(normalized)")
@@ -80,15 +80,20 @@ package struct ConfigURL: Sendable, Hashable, Comparable, CustomStringConvertibl
         return urls.sorted()
     }
 
-    /// The same URL with another host.
-    package func replacingHost(with host: String) -> String {
+    /// The text of the same URL with another host or port.
+    package func replacing(host: String? = nil, port: UInt16? = nil) -> String {
+        let host = host ?? self.host
         let shown = host.contains(":") ? "[\(host)]" : host
-        return "\(scheme.rawValue)://\(shown):\(port)"
+        return "\(scheme.rawValue)://\(shown):\(port ?? self.port)"
     }
 
-    /// The same URL with another port.
-    package func replacingPort(with port: UInt16) -> String {
-        "\(scheme.rawValue)://\(shownHost):\(port)"
+    /// The text of the same URL without TLS.
+    var withoutTLS: String {
+        switch scheme {
+        case .https: "http" + text.dropFirst("https".count)
+        case .unixs: "unix" + text.dropFirst("unixs".count)
+        case .http, .unix: text
+        }
     }
 
     /// `host:port`, the host in brackets where it has colons.
@@ -119,7 +124,9 @@ extension ConfigURL {
         }
         let isScheme =
             first.isASCII && first.isLetter
-            && scheme.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }
+            && scheme.allSatisfy {
+                $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0))
+            }
         guard isScheme else {
             guard text.firstIndex(of: "/").map({ $0 < colon }) == true else {
                 throw ValueError(

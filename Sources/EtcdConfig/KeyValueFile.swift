@@ -63,7 +63,7 @@ struct KeyValueFile {
         var value = ""
         var quote: Character?
         var isEscaped = false
-        for (position, character) in raw.enumerated() {
+        for character in raw {
             if isEscaped {
                 value.append(character)
                 isEscaped = false
@@ -73,9 +73,6 @@ struct KeyValueFile {
                 if character == open { quote = nil } else { value.append(character) }
             } else if character == "\"" || character == "'" {
                 quote = character
-            } else if character == "#", position > 0, value.last?.isWhitespace == true {
-                // A comment behind the value: no value of etcd has a blank before `#`.
-                break
             } else {
                 value.append(character)
             }

@@ -3,8 +3,8 @@
 extension Setting {
     private static let noDiscovery = "discovery is not part of this release; use --initial-cluster"
     private static let onlyDiscovery =
-        "matters to discovery only, which is not part of this release"
-    private static let noKeys = "concerns v3 keys, which this release does not have"
+        "it matters to discovery only, which is not part of this release"
+    private static let noKeys = "it concerns v3 keys, which this release does not have"
 
     static let clustering: [Setting] = [
         Setting(
@@ -74,28 +74,47 @@ extension Setting {
             "discovery-endpoints", .list, "", .clustering,
             "Endpoints of the v3 discovery service.", support: .later(noDiscovery),
             yaml: .at("discovery-config.client.endpoints")),
-        tuning("discovery-dial-timeout", .duration, "2s", "client.dial-timeout"),
-        tuning("discovery-request-timeout", .duration, "5s", "client.request-timeout"),
-        tuning("discovery-keepalive-time", .duration, "2s", "client.keepalive-time"),
-        tuning("discovery-keepalive-timeout", .duration, "6s", "client.keepalive-timeout"),
         tuning(
-            "discovery-insecure-transport", .bool, "true", "client.secure.insecure-transport"),
+            "discovery-dial-timeout", .duration, "2s", "client.dial-timeout",
+            "Time for connecting to the v3 discovery service."),
+        tuning(
+            "discovery-request-timeout", .duration, "5s", "client.request-timeout",
+            "Time for one request to the v3 discovery service."),
+        tuning(
+            "discovery-keepalive-time", .duration, "2s", "client.keepalive-time",
+            "Time between pings to the v3 discovery service."),
+        tuning(
+            "discovery-keepalive-timeout", .duration, "6s", "client.keepalive-timeout",
+            "Time for the answer to such a ping."),
+        tuning(
+            "discovery-insecure-transport", .bool, "true", "client.secure.insecure-transport",
+            "Talk to the v3 discovery service without TLS."),
         tuning(
             "discovery-insecure-skip-tls-verify", .bool, "false",
-            "client.secure.insecure-skip-tls-verify"),
-        tuning("discovery-cert", .string, "", "client.secure.cert"),
-        tuning("discovery-key", .string, "", "client.secure.key"),
-        tuning("discovery-cacert", .string, "", "client.secure.cacert"),
-        tuning("discovery-user", .string, "", "client.auth.username"),
-        tuning("discovery-password", .string, "", "client.auth.password"),
+            "client.secure.insecure-skip-tls-verify",
+            "Do not verify the v3 discovery service's certificate."),
+        tuning(
+            "discovery-cert", .string, "", "client.secure.cert",
+            "Certificate for the v3 discovery service."),
+        tuning(
+            "discovery-key", .string, "", "client.secure.key",
+            "Private key for --discovery-cert."),
+        tuning(
+            "discovery-cacert", .string, "", "client.secure.cacert",
+            "Authorities that sign the v3 discovery service's certificate."),
+        tuning(
+            "discovery-user", .string, "", "client.auth.username",
+            "User of the v3 discovery service, or user:password."),
+        tuning(
+            "discovery-password", .string, "", "client.auth.password",
+            "Password of --discovery-user."),
     ]
 
     private static func tuning(
-        _ name: String, _ kind: SettingKind, _ standard: String, _ key: String
+        _ name: String, _ kind: SettingKind, _ standard: String, _ key: String, _ help: String
     ) -> Setting {
-        let what = name.dropFirst("discovery-".count).replacing("-", with: " ")
-        return Setting(
-            name, kind, standard, .clustering, "The \(what) of v3 discovery.",
-            support: .accepted(onlyDiscovery), yaml: .at("discovery-config.\(key)"))
+        Setting(
+            name, kind, standard, .clustering, help, support: .accepted(onlyDiscovery),
+            yaml: .at("discovery-config.\(key)"))
     }
 }

@@ -2,8 +2,8 @@
 //  integrity.
 
 extension Setting {
-    private static let noKeys = "concerns v3 keys, which this release does not have"
-    private static let noLeases = "concerns v3 leases, which this release does not have"
+    private static let noKeys = "it concerns v3 keys, which this release does not have"
+    private static let noLeases = "it concerns v3 leases, which this release does not have"
 
     static let integrity: [Setting] = [
         Setting(
@@ -35,7 +35,8 @@ extension Setting {
     ]
 
     static let experimental: [Setting] = [
-        gate("initial-corrupt-check", "Compare data with the other members before serving.", noKeys),
+        gate(
+            "initial-corrupt-check", "Compare data with the other members before serving.", noKeys),
         gate("compact-hash-check-enabled", "Compare compacted data with other members.", noKeys),
         gate("enable-lease-checkpoint", "Keep the remaining time of leases.", noLeases),
         gate(
@@ -46,18 +47,18 @@ extension Setting {
             noKeys, standard: "true"),
         gate(
             "stop-grpc-service-on-defrag", "Refuse gRPC calls while defragmenting.",
-            "concerns the v3 gRPC API, which this release does not serve"),
+            "it concerns the v3 gRPC API, which this release does not serve"),
         Setting(
             "experimental-enable-v2v3", .string, "", .experimental,
             "Serve the v2 API from v3 keys under this prefix.",
             support: .later("this release has no v3 keys; the v2 API has its own store")),
         gate(
             "v3demo", "Serve the v3 API of etcd 2.3.",
-            "concerns the v3 gRPC API, which this release does not serve"),
+            "it concerns the v3 gRPC API, which this release does not serve"),
         Setting(
             "experimental-gRPC-addr", .string, "127.0.0.1:2378", .experimental,
             "Address of the v3 API of etcd 2.3.",
-            support: .accepted("concerns the v3 gRPC API, which this release does not serve")),
+            support: .accepted("it concerns the v3 gRPC API, which this release does not serve")),
     ]
 
     private static func gate(
@@ -74,7 +75,8 @@ extension Setting {
             "Keep the data and become a cluster of this member alone."),
         Setting(
             "unsafe-no-fsync", .bool, "false", .unsafe,
-            "Do not wait for the disk: a power failure loses acknowledged data."),
+            "Do not wait for the disk: a power failure loses acknowledged data.",
+            support: .accepted("this release always waits for the disk")),
     ]
 
     /// The feature gate that took the place of an experimental flag.

@@ -1,8 +1,8 @@
 //  The settings of section Member.
 
 extension Setting {
-    private static let noDatabase = "concerns the v3 database, which this release does not have"
-    private static let noGRPC = "concerns the v3 gRPC API, which this release does not serve"
+    private static let noDatabase = "it concerns the v3 database, which this release does not have"
+    private static let noGRPC = "it concerns the v3 gRPC API, which this release does not serve"
 
     static let member: [Setting] = [
         Setting(
@@ -18,6 +18,7 @@ extension Setting {
         Setting(
             "snapshot-catchup-entries", .uint(bits: 64), "5000", .member,
             "Number of log entries kept behind a snapshot for slow members.",
+            support: .accepted("it is always 5000 in this release"),
             aliases: [
                 "experimental-snapshot-catchup-entries", "experimental-snapshot-catch-up-entries",
             ]),
@@ -53,10 +54,14 @@ extension Setting {
             "Number of non-voting members that may exist at a time."),
         Setting(
             "socket-reuse-port", .bool, "false", .member,
-            "Set SO_REUSEPORT on listening sockets.", yaml: .at("socket-options.reuse-port")),
+            "Set SO_REUSEPORT on listening sockets.",
+            support: .accepted("it is never set in this release"),
+            yaml: .at("socket-options.reuse-port")),
         Setting(
             "socket-reuse-address", .bool, "false", .member,
-            "Set SO_REUSEADDR on listening sockets.", yaml: .at("socket-options.reuse-address")),
+            "Set SO_REUSEADDR on listening sockets.",
+            support: .accepted("it is always set in this release"),
+            yaml: .at("socket-options.reuse-address")),
     ]
 
     static let memberLimits: [Setting] = [
@@ -102,11 +107,11 @@ extension Setting {
         Setting(
             "raft-read-timeout", .duration, "5s", .member,
             "Timeout of reads from other members' connections.",
-            support: .accepted("is 5s in this release"), yaml: .nowhere),
+            support: .accepted("it is always 5s in this release"), yaml: .nowhere),
         Setting(
             "raft-write-timeout", .duration, "5s", .member,
             "Timeout of writes to other members' connections.",
-            support: .accepted("is 5s in this release"), yaml: .nowhere),
+            support: .accepted("it is always 5s in this release"), yaml: .nowhere),
         Setting(
             "memory-mlock", .bool, "false", .member,
             "Lock the v3 database into memory.", support: .accepted(noDatabase),
@@ -114,10 +119,11 @@ extension Setting {
         Setting(
             "feature-gates", .list, "", .member,
             "Feature gates as NAME=true or NAME=false.",
-            support: .accepted("names features that this release does not have")),
+            support: .accepted("it names features that this release does not have")),
         Setting(
             "next-cluster-version-compatible", .bool, "false", .member,
             "Let a member of release 3.4 join a cluster of release 3.5.",
-            support: .accepted("is not needed: this release joins 3.4 and 3.5 clusters as it is")),
+            support: .accepted("it is not needed: this release joins 3.4 and 3.5 clusters as it is")
+        ),
     ]
 }

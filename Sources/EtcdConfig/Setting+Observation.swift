@@ -7,10 +7,12 @@ extension Setting {
     static let profiling: [Setting] = [
         Setting(
             "enable-pprof", .bool, "false", .profiling,
-            "Serve diagnostics under /debug/ on the client URLs."),
+            "Serve diagnostics under /debug/pprof/ on the client URLs.",
+            support: .accepted("profiles of a Go program are nothing this program has")),
         Setting(
             "metrics", .string, "basic", .profiling,
-            "Detail of the metrics: basic, or extensive for histograms per call."),
+            "Detail of the metrics: basic, or extensive for histograms of gRPC calls.",
+            support: .accepted("there are no gRPC calls to measure in this release")),
         Setting(
             "listen-metrics-urls", .urls, "", .profiling,
             "Further URLs on which only metrics and health are served."),
@@ -21,7 +23,7 @@ extension Setting {
         Setting(
             "warning-unary-request-duration", .duration, "300ms", .profiling,
             "Time of a v3 request beyond which a warning is logged.",
-            support: .accepted("concerns the v3 gRPC API, which this release does not serve"),
+            support: .accepted("it concerns the v3 gRPC API, which this release does not serve"),
             aliases: ["experimental-warning-unary-request-duration"]),
     ]
 
@@ -49,7 +51,8 @@ extension Setting {
             "Older form of --log-level=debug, which it overrules."),
         Setting(
             "log-package-levels", .string, "", .logging, "Levels for single packages of etcd.",
-            support: .accepted("names packages that this program does not have; use --log-level")),
+            support: .accepted("it names packages that this program does not have; use --log-level")
+        ),
     ]
 
     static let tracing: [Setting] = [

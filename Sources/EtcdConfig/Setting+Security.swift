@@ -2,7 +2,7 @@
 
 extension Setting {
     private static let noTLS = "TLS is not part of this release"
-    private static let onlyTLS = "matters to TLS only, which is not part of this release"
+    private static let onlyTLS = "it matters to TLS only, which is not part of this release"
 
     static let security: [Setting] = [
         client("cert-file", .string, "", "Certificate of the client listeners."),
@@ -104,12 +104,14 @@ extension Setting {
             support: .later("authentication is not part of this release; use simple")),
         Setting(
             "bcrypt-cost", .uint(bits: 64), "10", .auth, "Cost of hashing passwords, 4 to 31.",
-            support: .accepted("matters to authentication only, which is not part of this release")
+            support: .accepted(
+                "it matters to authentication only, which is not part of this release")
         ),
         Setting(
             "auth-token-ttl", .uint(bits: 64), "300", .auth,
             "Seconds for which a simple token is valid.",
-            support: .accepted("matters to authentication only, which is not part of this release")
+            support: .accepted(
+                "it matters to authentication only, which is not part of this release")
         ),
     ]
 }

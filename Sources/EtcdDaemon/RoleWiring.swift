@@ -10,6 +10,13 @@ import RuntimeCore
 import RuntimePosix
 import Synchronization
 
+/// The queues in front of the roles; made first, because everybody who posts needs them.
+struct RoleMailboxes: Sendable {
+    let consensus = Mailbox<ConsensusInput>(capacity: Limits.proposalQueueMax)
+    let log = Mailbox<LogInput>(capacity: Limits.roleQueueMax)
+    let apply = Mailbox<ApplyInput>(capacity: Limits.roleQueueMax)
+}
+
 /// The three roles of one replica on their threads.
 ///
 /// Consensus and apply share a thread: at every load measured on two cores the hop between them cost
@@ -22,25 +29,19 @@ final class RoleWiring: Sendable {
         var event: @Sendable (ReplicaEvent) -> Void
     }
 
-    let consensus: Mailbox<ConsensusInput>
-    let log: Mailbox<LogInput>
-    let apply: Mailbox<ApplyInput>
+    private let mailboxes: RoleMailboxes
     private let threads: [RoleThread]
     private let logClosed = Latch()
 
     init(
-        replica: Replica, opened: sending OpenedLog, clock: any Clock, seed: UInt64,
-        listeners: Listeners
+        replica: Replica, mailboxes: RoleMailboxes, opened: sending OpenedLog,
+        clock: any Clock, seed: UInt64, listeners: Listeners
     ) {
-        let consensus = Mailbox<ConsensusInput>(capacity: Limits.proposalQueueMax)
-        let log = Mailbox<LogInput>(capacity: Limits.roleQueueMax)
-        let apply = Mailbox<ApplyInput>(capacity: Limits.roleQueueMax)
-        self.consensus = consensus
-        self.log = log
-        self.apply = apply
-        let start = Replica.ConsensusStart(
-            hardState: opened.hardState, snapshot: opened.snapshotMetadata,
-            entries: opened.entries)
+        self.mailboxes = mailboxes
+        let consensus = mailboxes.consensus
+        let log = mailboxes.log
+        let apply = mailboxes.apply
+        let start = Replica.ConsensusStart(opened)
         let files = HandOver((wal: opened.wal, snapshotter: opened.snapshotter))
         let closed = logClosed
 
@@ -98,8 +99,8 @@ final class RoleWiring: Sendable {
     /// Answers everybody who waits, closes the log, ends the threads. Blocks; call it away from
     /// event loops.
     func stop() {
-        apply.postReserved(.stop)
-        log.postReserved(.close)
+        mailboxes.apply.postReserved(.stop)
+        mailboxes.log.postReserved(.close)
         logClosed.wait()
         for thread in threads { thread.stop() }
     }

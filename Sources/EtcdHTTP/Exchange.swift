@@ -36,19 +36,19 @@ struct Exchange {
         responder.respond(status: status, headers: headers, body: ByteBuffer())
     }
 
-    /// A plain text error as Go's `http.Error` gives it.
-    func respondError(status: Int, text: String, extra: [(String, String)] = []) {
+    /// A line of plain text that browsers must not take for anything else; Go's `http.Error`.
+    func respondPlain(status: Int, text: String, extra: [(String, String)] = []) {
         respond(
             status: status, contentType: ContentType.text, body: Array((text + "\n").utf8),
             extra: [("X-Content-Type-Options", "nosniff")] + extra)
     }
 
-    func respondNotFound() { respondError(status: 404, text: "404 page not found") }
+    func respondNotFound() { respondPlain(status: 404, text: "404 page not found") }
 
     /// True when `method` is one of `allowed`; otherwise answers 405.
     func allows(_ allowed: [String]) -> Bool {
         if allowed.contains(method) { return true }
-        respondError(
+        respondPlain(
             status: 405, text: "Method Not Allowed",
             extra: [("Allow", allowed.joined(separator: ","))])
         return false
@@ -56,7 +56,9 @@ struct Exchange {
 
     /// The values of a query parameter.
     func queryValues(_ name: String) -> [String] {
-        query.isEmpty ? [] : FormPairs.values(of: Bytes(name), in: query).map(\.text)
+        if query.isEmpty { return [] }
+        let wanted = Bytes(name)
+        return FormFields(query).fields.filter { $0.name == wanted }.map(\.value.text)
     }
 }
 

@@ -4,25 +4,6 @@ import Glibc
 import RuntimeCore
 
 enum GoText {
-    /// A double-quoted string with Go's escapes.
-    static func quoted(_ bytes: Bytes) -> String {
-        var output = "\""
-        for scalar in bytes.text.unicodeScalars {
-            switch scalar {
-            case "\"": output += "\\\""
-            case "\\": output += "\\\\"
-            case "\n": output += "\\n"
-            case "\r": output += "\\r"
-            case "\t": output += "\\t"
-            case "\0"..<" ", "\u{7F}":
-                let digits = String(scalar.value, radix: 16)
-                output += digits.utf8.count < 2 ? "\\x0\(digits)" : "\\x\(digits)"
-            default: output.unicodeScalars.append(scalar)
-            }
-        }
-        return output + "\""
-    }
-
     /// A duration such as `10m59.322358947s`, `1.5ms` or `0s`.
     static func duration(nanoseconds: UInt64) -> String {
         switch nanoseconds {

@@ -36,7 +36,7 @@ struct V2KeysRequest {
         // Most reads say no more than this.
         if parameters.isEmpty { return }
         if let failure = parameters.failure {
-            throw V2Error(.invalidForm, cause: failure.text)
+            throw V2Error(.invalidForm, cause: failure.description)
         }
         do throws(V2ParameterFault) {
             try readReadParameters(parameters)

@@ -1,5 +1,6 @@
 //  The parameters of one v2 request: the first value of each known name, the body before the query.
 
+import EtcdNet
 import RuntimeCore
 
 /// Names the v2 API knows.
@@ -25,7 +26,7 @@ enum V2Parameter: Int, CaseIterable {
 struct V2Parameters {
     private var values: [Bytes?] = []
     /// What is wrong with body or query; the body's fault comes first.
-    private(set) var failure: FormError?
+    private(set) var failure: TargetError?
 
     /// - Parameter form: the body when it is a form, otherwise empty.
     init(form: Bytes, query: Bytes) {
@@ -43,11 +44,12 @@ struct V2Parameters {
 
     private mutating func read(_ text: Bytes) {
         if text.isEmpty { return }
-        let problem = FormPairs.read(text) { name, value in
-            guard let parameter = V2Parameter(name: name) else { return }
-            if values[parameter.rawValue] == nil { values[parameter.rawValue] = value }
+        let form = FormFields(text)
+        for field in form.fields {
+            guard let parameter = V2Parameter(name: field.name) else { continue }
+            if values[parameter.rawValue] == nil { values[parameter.rawValue] = field.value }
         }
-        failure = failure ?? problem
+        failure = failure ?? form.error
     }
 
     // MARK: typed access, with etcd's errors

@@ -1,5 +1,7 @@
 //  Byte classes of the HTTP grammar.
 
+import Glibc
+
 enum ASCII {
     static let tab = UInt8(ascii: "\t")
     static let lineFeed = UInt8(ascii: "\n")
@@ -9,30 +11,31 @@ enum ASCII {
     static let slash = UInt8(ascii: "/")
     static let dot = UInt8(ascii: ".")
 
-    /// One bit per byte below 128: letters, digits and ``!#$%&'*+-.^_`|~``.
-    private static let tokenBits: (UInt64, UInt64) = {
-        var low: UInt64 = 0
-        var high: UInt64 = 0
-        for byte in "!#$%&'*+-.^_`|~".utf8 { mark(byte) }
-        for byte in UInt8(ascii: "0")...UInt8(ascii: "9") { mark(byte) }
-        for byte in UInt8(ascii: "a")...UInt8(ascii: "z") { mark(byte) }
-        for byte in UInt8(ascii: "A")...UInt8(ascii: "Z") { mark(byte) }
-        func mark(_ byte: UInt8) {
-            if byte < 64 { low |= 1 << UInt64(byte) } else { high |= 1 << UInt64(byte - 64) }
-        }
-        return (low, high)
-    }()
+    /// One bit per byte below 64 and from 64 to 127: letters, digits and ``!#$%&'*+-.^_`|~``.
+    private static let lowTokenBits: UInt64 = 0x03FF_6CFA_0000_0000
+    private static let highTokenBits: UInt64 = 0x57FF_FFFF_C7FF_FFFE
 
     @inline(__always)
     static func isToken(_ byte: UInt8) -> Bool {
-        if byte < 64 { return tokenBits.0 >> UInt64(byte) & 1 == 1 }
-        return byte < 128 && tokenBits.1 >> UInt64(byte - 64) & 1 == 1
+        if byte < 64 { return lowTokenBits >> UInt64(byte) & 1 == 1 }
+        return byte < 128 && highTokenBits >> UInt64(byte - 64) & 1 == 1
     }
 
     /// No control character except the tab; bytes beyond ASCII are allowed.
     @inline(__always)
     static func isFieldValue(_ byte: UInt8) -> Bool {
         (byte >= 0x20 && byte != 0x7F) || byte == tab
+    }
+
+    /// Where `byte` first occurs at or after `start`.
+    @inline(__always)
+    static func index(
+        of byte: UInt8, in bytes: UnsafeRawBufferPointer, from start: Int = 0
+    ) -> Int? {
+        guard start < bytes.count, let base = bytes.baseAddress,
+            let found = memchr(base + start, Int32(byte), bytes.count - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
     }
 
     static func isDigit(_ byte: UInt8) -> Bool {

@@ -1,8 +1,6 @@
 //  The head of an HTTP/1.1 request, taken apart in one pass once it is there completely. What is
 //  accepted and what is refused follows Go's net/http, byte for byte where clients can see it.
 
-import NIOHTTP1
-
 /// A request that cannot be served at all: the answer, after which the connection closes.
 struct HTTP1Refusal: Error, Equatable {
     /// Status and reason, for instance `400 Bad Request: missing required Host header`.
@@ -59,24 +57,25 @@ struct HTTP1Head {
 
 /// Parses one complete head: all bytes up to and including the empty line.
 struct HTTP1HeadParser {
-    private var head = HTTP1Head()
-    private var host: String?
-    private var targetHost: String?
-    private var hasHost = false
-    private var contentLength: Int?
-    private var hasContentLength = false
-    private var transferEncodings = 0
-    private var isChunked = false
-    private var wantsClose = false
-    private var wantsKeepAlive = false
-    private var hasExpect = false
-    private var refusal: HTTP1Refusal?
+    var head = HTTP1Head()
+    var host: String?
+    var targetHost: String?
+    var hasHost = false
+    var contentLength: Int?
+    var hasContentLength = false
+    var transferEncodings = 0
+    var isChunked = false
+    var wantsClose = false
+    var wantsKeepAlive = false
+    var hasExpect = false
+    var refusal: HTTP1Refusal?
 
     static func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTP1Refusal) -> HTTP1Head {
         var parser = HTTP1HeadParser()
         var position = parser.lineEnd(in: bytes, from: 0)
         try parser.parseRequestLine(parser.line(in: bytes, 0, position))
         position += 1
+        if position < bytes.count, isBlank(bytes[position]) { throw .malformed }
         while position < bytes.count {
             let start = position
             position = parser.lineEnd(in: bytes, from: position) + 1
@@ -84,9 +83,10 @@ struct HTTP1HeadParser {
             if line.isEmpty { break }
             if position < bytes.count, isBlank(bytes[position]) {
                 let folded = parser.unfold(bytes, first: line, position: &position)
-                try folded.withUnsafeBytes { raw throws(HTTP1Refusal) in
-                    try parser.parseField(raw)
-                }
+                // Closures of the standard library's rethrowing functions lose the error's type.
+                try folded.withUnsafeBytes { raw in
+                    Result { () throws(HTTP1Refusal) in try parser.parseField(raw) }
+                }.get()
             } else {
                 line = trimmed(line)
                 try parser.parseField(line)
@@ -105,7 +105,7 @@ struct HTTP1HeadParser {
     // MARK: Lines
 
     private func lineEnd(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        bytes[start...].firstIndex(of: ASCII.lineFeed) ?? bytes.count
+        ASCII.index(of: ASCII.lineFeed, in: bytes, from: start) ?? bytes.count
     }
 
     private func line(
@@ -143,11 +143,11 @@ struct HTTP1HeadParser {
 // MARK: - Request line
 
 extension HTTP1HeadParser {
-    private mutating func parseRequestLine(
+    mutating func parseRequestLine(
         _ line: UnsafeRawBufferPointer
     ) throws(HTTP1Refusal) {
-        guard let methodEnd = line.firstIndex(of: ASCII.space),
-            let targetEnd = line[(methodEnd + 1)...].firstIndex(of: ASCII.space)
+        guard let methodEnd = ASCII.index(of: ASCII.space, in: line),
+            let targetEnd = ASCII.index(of: ASCII.space, in: line, from: methodEnd + 1)
         else { throw .malformed }
         let method = UnsafeRawBufferPointer(rebasing: line[..<methodEnd])
         let target = UnsafeRawBufferPointer(rebasing: line[(methodEnd + 1)..<targetEnd])
@@ -157,7 +157,7 @@ extension HTTP1HeadParser {
         try parseTarget(target)
     }
 
-    private mutating func parseVersion(
+    mutating func parseVersion(
         _ version: UnsafeRawBufferPointer
     ) throws(HTTP1Refusal) {
         guard version.count == 8, version.starts(with: "HTTP/".utf8), version[6] == ASCII.dot,
@@ -168,7 +168,7 @@ extension HTTP1HeadParser {
         head.isHTTP10 = version[7] == UInt8(ascii: "0")
     }
 
-    private mutating func parseTarget(
+    mutating func parseTarget(
         _ target: UnsafeRawBufferPointer
     ) throws(HTTP1Refusal) {
         var isPlain = !target.isEmpty
@@ -191,7 +191,7 @@ extension HTTP1HeadParser {
 
     /// Absolute form, the authority of a CONNECT, and bytes beyond ASCII, which are escaped so
     /// that the text keeps them.
-    private mutating func parseUnusualTarget(
+    mutating func parseUnusualTarget(
         _ target: UnsafeRawBufferPointer
     ) throws(HTTP1Refusal) {
         var rest = target[...]
@@ -218,11 +218,13 @@ extension HTTP1HeadParser {
             }
         }
         head.target = String(decoding: text, as: UTF8.self)
-        try text.withUnsafeBytes { raw throws(HTTP1Refusal) in try checkPath(raw) }
+        try text.withUnsafeBytes { raw in
+            Result { () throws(HTTP1Refusal) in try checkPath(raw) }
+        }.get()
     }
 
     private func checkPath(_ target: UnsafeRawBufferPointer) throws(HTTP1Refusal) {
-        guard target.contains(UInt8(ascii: "%")) else { return }
+        guard ASCII.index(of: UInt8(ascii: "%"), in: target) != nil else { return }
         let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
         guard PercentCoding.isValid(path: UnsafeRawBufferPointer(rebasing: target[..<end])) else {
             throw .malformed

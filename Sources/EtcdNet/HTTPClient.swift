@@ -18,6 +18,9 @@ package final class HTTPClient: Sendable {
         self.pools = pools
     }
 
+    /// For exchanges on any of the process's event loops.
+    package convenience init(loops: EventLoops) { self.init(loops: loops.group) }
+
     /// One exchange; the future is of `loop` and fails with `HTTPClientError` only.
     ///
     /// A kept connection may turn out to be closed by the server. The request is then sent once more

@@ -2,7 +2,6 @@
 
 package import NIOCore
 package import NIOHTTP1
-package import RuntimeCore
 
 /// The start of a request, before its body.
 package struct HTTPRequestHead: Sendable {
@@ -51,6 +50,9 @@ package enum HTTPBodyPlan {
     /// Read it whole, up to `maximum` bytes (beyond: 413 and the connection closes), then call
     /// `HTTPHandler.handle`.
     case collect(maximum: Int)
+    /// The request is served without its body, which is read and dropped (up to 256 KiB for the sake
+    /// of the connection): `HTTPHandler.handle` is called at once with an empty one.
+    case ignore
     /// Hand chunks to the sink as they come, with back-pressure.
     case stream(any HTTPBodySink)
 }
@@ -95,4 +97,10 @@ package protocol HTTPResponder: AnyObject {
     func finish()
     /// Cuts the connection (or resets the stream) without finishing the response.
     func abort()
+}
+
+/// A way back that can end with fields after the body, as HTTP/2's can (gRPC's status).
+package protocol HTTPTrailersResponder: HTTPResponder {
+    /// Like `finish`, with `trailers` as the last thing said.
+    func finish(trailers: HTTPHeaders)
 }

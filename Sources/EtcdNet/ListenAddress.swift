@@ -61,9 +61,10 @@ package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
         if getaddrinfo(host, nil, &hints, &found) == 0, let first = found {
             defer { freeaddrinfo(found) }
             if let address = first.pointee.ai_addr {
-                var internet = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self)
-                internet.sin_port = in_port_t(truncatingIfNeeded: port).bigEndian
-                return SocketAddress(internet)
+                var result = SocketAddress(
+                    UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self))
+                result.port = port
+                return result
             }
         }
         return try SocketAddress.makeAddressResolvingHost(host, port: port)

@@ -182,7 +182,7 @@ struct Applier {
         case .quorumGet:
             return try store.get(
                 request.path, recursive: request.recursive, sorted: request.sorted, now: now)
-        case .sync, .other:
+        case .get, .sync, .other:
             throw V2Error(.raftInternal, cause: ServerError.unknownMethod.text)
         }
     }

@@ -3,8 +3,7 @@
 //  causes proposals.
 
 package import EtcdMembership
-package import EtcdProto
-package import EtcdV2Store
+import EtcdV2Store
 package import Logging
 package import Raft
 package import RuntimeCore
@@ -146,6 +145,8 @@ package struct ApplyRole: Role {
         case .failed(let ids, let error):
             metrics.proposalsFailed.add(UInt64(ids.count))
             for id in ids { reply(id, .failed(error)) }
+        case .endWatches:
+            keyspace.endWatches { replies.add($0.edge, $1) }
         case .stop:
             for address in registry.takeAll() { replies.add(address, .failed(.stopped)) }
         }

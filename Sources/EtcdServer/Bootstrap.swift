@@ -2,7 +2,6 @@
 
 package import EtcdMembership
 import EtcdProto
-package import EtcdV2Store
 package import EtcdWAL
 package import Raft
 package import RuntimeCore

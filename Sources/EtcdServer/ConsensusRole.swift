@@ -1,13 +1,14 @@
 //  Drives the raft core: turns what arrives into steps, takes one `Ready` for the whole backlog and
 //  dispatches it. The batching point of the write path (design 2.1 step 3).
 
-import Collections
+import DequeModule
+import EtcdProto
 package import Logging
 package import Raft
 package import RuntimeCore
 
 /// The consensus role. Owns the raft state and the queue of linearizable reads.
-package struct ConsensusRole: Role {
+package struct ConsensusRole: Role, ~Copyable {
     package struct Settings: Sendable {
         package var localID: MemberID
         package var tickMilliseconds: UInt64
@@ -345,6 +346,3 @@ package struct ConsensusRole: Role {
         }
     }
 }
-
-@available(*, unavailable)
-extension ConsensusRole: Sendable {}

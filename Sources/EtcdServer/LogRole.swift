@@ -1,8 +1,9 @@
 //  Makes the log durable: group commit, snapshot files, and what to do when the disk refuses.
 
+import EtcdProto
 package import EtcdWAL
 package import Logging
-package import Raft
+import Raft
 package import RuntimeCore
 
 /// The log role. Owns the segments and the snapshot files; the only role that waits for a disk.

@@ -1,7 +1,7 @@
 //  Linearizable reads: one round of heartbeats confirms all reads that wait when it starts
 //  (thesis 6.4).
 
-import Collections
+import DequeModule
 import Raft
 import RuntimeCore
 

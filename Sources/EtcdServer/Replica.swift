@@ -54,6 +54,12 @@ package final class Replica: Sendable {
         package let hardState: HardState
         package let snapshot: SnapshotMetadata
         package let entries: [Entry]
+
+        package init(_ opened: borrowing OpenedLog) {
+            hardState = opened.hardState
+            snapshot = opened.snapshotMetadata
+            entries = opened.entries
+        }
     }
 
     package let configuration: ReplicaConfiguration

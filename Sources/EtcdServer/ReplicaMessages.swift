@@ -95,6 +95,8 @@ package enum ApplyInput: Sendable {
     case readConfirmed(index: LogIndex, ids: [UInt64])
     /// From consensus: these requests end without an effect.
     case failed([UInt64], ServerError)
+    /// End every watch: the member stops, and watchers should go to another one.
+    case endWatches
     /// Answer everybody who waits; the member stops.
     case stop
 }

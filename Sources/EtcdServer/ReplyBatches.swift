@@ -1,7 +1,5 @@
 //  Replies on their way out, grouped so that each event loop is woken once per batch.
 
-package import RuntimeCore
-
 /// Collects replies per edge in the order they were made.
 struct ReplyBatches {
     private var batches: [(edge: any EdgePort, replies: [EdgeReply])] = []

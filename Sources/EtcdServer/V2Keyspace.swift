@@ -65,6 +65,17 @@ package final class V2Keyspace: Sendable {
         }
     }
 
+    /// Apply role only, when the member stops.
+    func endWatches(deliver: (ReplyAddress, EdgeReply) -> Void) {
+        content.withLock { content in
+            for (id, address) in content.watchers.sorted(by: { $0.key < $1.key }) {
+                content.store.cancelWatch(id)
+                deliver(address, EdgeReply(token: address.token, reply: .v2WatchEnded))
+            }
+            content.watchers.removeAll()
+        }
+    }
+
     package var currentIndex: UInt64 { content.withLock { $0.store.currentIndex } }
     package var hasExpiringNodes: Bool { content.withLock { $0.store.hasExpiringNodes } }
     package var statistics: V2Statistics { content.withLock { $0.store.statistics } }

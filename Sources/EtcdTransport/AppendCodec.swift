@@ -106,10 +106,10 @@ package struct AppendDecoder {
     }
 
     private mutating func entries() throws(PeerCodecError) -> Message? {
-        var scan = try self.scan ?? EntriesScan(buffer)
-        let isWhole = try scan?.advance(in: buffer) ?? false
-        self.scan = scan
-        guard isWhole, let scan, let commit = buffer.number(at: scan.offset) else { return nil }
+        if scan == nil { scan = try EntriesScan(buffer) }
+        guard try scan?.advance(in: buffer) == true, let scan,
+            let commit = buffer.number(at: scan.offset)
+        else { return nil }
         var list: [Entry] = []
         list.reserveCapacity(scan.total)
         var offset = EntriesScan.headerCount

@@ -1,9 +1,9 @@
 //  The bytes of a peer stream between arriving in chunks and being whole frames, and the error that
 //  ends a stream whose bytes make no sense.
 
-package import NIOCore
+import NIOCore
 package import Protobuf
-package import RuntimeCore
+import RuntimeCore
 
 /// What a peer sent cannot be what it meant to send. The stream it came over is of no more use.
 package enum PeerCodecError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 //  What members say about themselves in the headers of every peer request, and how the receiver
 //  judges it (spec peer-and-disk 2.1).
 
-package import NIOHTTP1
+import NIOHTTP1
 import Raft
 
 enum PeerHeader {
@@ -15,7 +15,7 @@ enum PeerHeader {
 }
 
 /// Who the local member is, as other members see it.
-package struct PeerIdentity: Sendable {
+struct PeerIdentity: Sendable {
     let localID: MemberID
     let clusterID: UInt64
     let localPeerURLs: [String]
@@ -63,9 +63,14 @@ enum PeerRefusal {
 }
 
 /// Major and minor number of a release: all that compatibility rests on.
-package struct PeerRelease: Comparable, Sendable {
+struct PeerRelease: Comparable, Sendable {
     let major: Int
     let minor: Int
+
+    init(major: Int, minor: Int) {
+        self.major = major
+        self.minor = minor
+    }
 
     /// Reads `major.minor.patch`, with or without a pre-release or build suffix.
     init?(_ text: String) {
@@ -78,7 +83,7 @@ package struct PeerRelease: Comparable, Sendable {
         self.minor = minor
     }
 
-    package static func < (left: PeerRelease, right: PeerRelease) -> Bool {
+    static func < (left: PeerRelease, right: PeerRelease) -> Bool {
         (left.major, left.minor) < (right.major, right.minor)
     }
 }

@@ -29,7 +29,7 @@ package final class RoleThread: Sendable {
     /// - Parameters:
     ///   - build: makes the role on the thread, so that it need not be Sendable.
     ///   - route: called on the thread after each run that said something.
-    package func host<R: Role>(
+    package func host<R: Role & ~Copyable>(
         _ mailbox: Mailbox<R.Input>, build: @escaping @Sendable () -> R,
         route: @escaping @Sendable ([R.Output]) -> Void
     ) {
@@ -108,7 +108,7 @@ private protocol RoleDriver: AnyObject {
     func step(_ now: Moment) -> Bool
 }
 
-private final class Driver<R: Role>: RoleDriver {
+private final class Driver<R: Role & ~Copyable>: RoleDriver {
     private var role: R
     private let mailbox: Mailbox<R.Input>
     private let route: @Sendable ([R.Output]) -> Void
@@ -116,7 +116,7 @@ private final class Driver<R: Role>: RoleDriver {
     private var outputs: [R.Output] = []
 
     init(
-        role: R, mailbox: Mailbox<R.Input>, route: @escaping @Sendable ([R.Output]) -> Void
+        role: consuming R, mailbox: Mailbox<R.Input>, route: @escaping @Sendable ([R.Output]) -> Void
     ) {
         self.role = role
         self.mailbox = mailbox

@@ -110,6 +110,8 @@ class Member:
         self.environment = environment
         self.log_path = os.path.join(self.directory, "log")
         self.process = None
+        # Words before the program: another program that becomes it (nsenter, activate.py).
+        self.wrapper = []
         self.initial_cluster = f"{name}={self.peer}"
         self.state = "new"
 
@@ -131,7 +133,7 @@ class Member:
 
     def start(self, extra=(), command=None):
         """Starts the process without waiting; `command` replaces everything after the program."""
-        words = [self.binary]
+        words = [*self.wrapper, self.binary]
         if is_go(self.binary):
             words.append("--enable-v2")
         words += command if command is not None else self.standard_flags() + self.flags

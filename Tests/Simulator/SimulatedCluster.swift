@@ -5,7 +5,7 @@ import EtcdMembership
 import EtcdProto
 import EtcdServer
 import Raft
-package import RuntimeCore
+import RuntimeCore
 
 /// Something planned for a later time.
 enum SimulationEvent {

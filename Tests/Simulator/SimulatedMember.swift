@@ -63,10 +63,7 @@ final class SimulatedMember {
             handler = replica.makeRequestHandler(
                 consensus: consensusMailbox, connectivity: connectivity)
             consensus = replica.makeConsensusRole(
-                Replica.ConsensusStart(
-                    hardState: opened.hardState, snapshot: opened.snapshotMetadata,
-                    entries: opened.entries),
-                random: random)
+                Replica.ConsensusStart(opened), random: random)
             log = replica.makeLogRole(wal: opened.wal, snapshotter: opened.snapshotter)
             apply = replica.makeApplyRole()
         }

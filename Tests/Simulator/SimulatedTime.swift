@@ -1,7 +1,7 @@
 //  Virtual time: jumps from event to event; every member sees it with its own offset and drift.
 
-import Collections
-package import RuntimeCore
+import HeapModule
+import RuntimeCore
 import Synchronization
 
 /// The time of the whole run, in nanoseconds since its start.

@@ -3,7 +3,7 @@
 import EtcdMembership
 import EtcdServer
 import Raft
-package import RuntimeCore
+import RuntimeCore
 
 /// What a run was and how it ended.
 package struct SimulationOutcome: Sendable {

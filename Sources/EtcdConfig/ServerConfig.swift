@@ -1,0 +1,90 @@
+//  The validated configuration: what the daemon needs to know, every rule checked.
+
+package struct ServerConfig: Sendable, Hashable {
+    package struct ClusterEntry: Sendable, Hashable {
+        package let name: String
+        package let url: ConfigURL
+    }
+
+    package enum LogLevel: String, Sendable, CaseIterable {
+        case debug, info, warn, error, panic, fatal
+    }
+
+    package enum LogFormat: String, Sendable, CaseIterable {
+        case json, console
+    }
+
+    package enum MetricsDetail: String, Sendable, CaseIterable {
+        case basic, extensive
+    }
+
+    package enum LogOutput: Sendable, Hashable {
+        case standardError
+        case standardOutput
+        /// The journal; standard error when there is none.
+        case journal
+        case file(String)
+    }
+
+    // Member
+    package let name: String
+    package let dataDirectory: String
+    /// Empty for the usual place below the data directory.
+    package let walDirectory: String
+    package let snapshotCount: UInt64
+    package let snapshotCatchupEntries: UInt64
+    package let heartbeatMilliseconds: UInt64
+    package let electionMilliseconds: UInt64
+    package let advancesInitialElectionTicks: Bool
+    /// 0 keeps all.
+    package let maxSnapshots: UInt64
+    /// 0 keeps all.
+    package let maxWALs: UInt64
+    package let maxRequestBytes: UInt64
+    package let maxLearners: Int
+    package let quotaBackendBytes: Int64
+
+    // Addresses. Sorted, without duplicates.
+    package let listenPeerURLs: [ConfigURL]
+    package let listenClientURLs: [ConfigURL]
+    package let listenClientHTTPURLs: [ConfigURL]
+    package let listenMetricsURLs: [ConfigURL]
+    package let initialAdvertisePeerURLs: [ConfigURL]
+    package let advertiseClientURLs: [ConfigURL]
+    package let socketReusePort: Bool
+    package let socketReuseAddress: Bool
+
+    // Cluster
+    /// In the order given. A member with several URLs has several entries.
+    package let initialCluster: [ClusterEntry]
+    package let isNewCluster: Bool
+    package let initialClusterToken: String
+    package let strictReconfigCheck: Bool
+    package let preVote: Bool
+    package let forceNewCluster: Bool
+
+    // Service
+    package let enableV2: Bool
+    /// Empty or `*` for every origin.
+    package let cors: [String]
+    /// Empty or `*` for every host.
+    package let hostWhitelist: [String]
+    package let enablePprof: Bool
+    package let metrics: MetricsDetail
+    package let warningApplyMilliseconds: UInt64
+
+    // Log
+    package let logLevel: LogLevel
+    package let logFormat: LogFormat
+    package let logOutputs: [LogOutput]
+
+    // Unsafe
+    package let unsafeNoFsync: Bool
+}
+
+extension ServerConfig {
+    /// `initial-cluster` in the form that logs show: sorted, `name=url` with commas.
+    package var initialClusterText: String {
+        initialCluster.map { "\($0.name)=\($0.url.text)" }.sorted().joined(separator: ",")
+    }
+}

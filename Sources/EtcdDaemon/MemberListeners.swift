@@ -1,0 +1,77 @@
+//  The ports of one member, and when each of them opens and closes.
+
+import EtcdConfig
+import EtcdHTTP
+import EtcdNet
+import EtcdTransport
+import Logging
+import RuntimeCore
+import Synchronization
+
+final class MemberListeners: Sendable {
+    private let peers: Listeners
+    /// Bound from the start, so that a taken port is found before anything else happens; opened
+    /// when the member can answer.
+    private let clients: Listeners
+    private let metrics: Listeners
+    private let isOpen = Atomic<Bool>(false)
+
+    private init(peers: Listeners, clients: Listeners, metrics: Listeners) {
+        self.peers = peers
+        self.clients = clients
+        self.metrics = metrics
+    }
+
+    static func bind(
+        _ config: ServerConfig, parts: MemberParts,
+        inherited: [ServiceManager.InheritedSocket], logger: Logger
+    ) async throws -> MemberListeners {
+        let room = max(1, FileDescriptors.limit - Limits.reservedDescriptors)
+        var held = ListenerSettings(maxConnections: room)
+        held.startsClosed = true
+        func sockets(_ name: String) -> [Int32] {
+            inherited.filter { $0.name == name }.map(\.descriptor)
+        }
+        for socket in inherited where !["client", "peer", "metrics"].contains(socket.name) {
+            logger.warning(
+                "ignored an inherited socket: its FileDescriptorName must be client, peer or "
+                    + "metrics", metadata: ["name": "\(socket.name)"])
+        }
+        let peers = try await Listeners.bind(
+            config.listenPeerURLs, inherited: sockets("peer"), loops: parts.loops,
+            settings: ListenerSettings(),
+            handler: PeerHTTPHandler(
+                transport: parts.transport, versionJSON: { parts.versionJSON() }),
+            what: "peer", logger: logger)
+        let clients = try await Listeners.bind(
+            config.listenClientURLs + config.listenClientHTTPURLs, inherited: sockets("client"),
+            loops: parts.loops, settings: held,
+            handler: HTTPRouter(
+                settings: parts.routerSettings, surface: .clients, services: parts.services),
+            what: "client", logger: logger)
+        let metrics = try await Listeners.bind(
+            config.listenMetricsURLs, inherited: sockets("metrics"), loops: parts.loops,
+            settings: ListenerSettings(),
+            handler: HTTPRouter(
+                settings: parts.routerSettings, surface: .metrics, services: parts.services),
+            what: "metrics", logger: logger)
+        return MemberListeners(peers: peers, clients: clients, metrics: metrics)
+    }
+
+    /// Lets clients in. False when they are in already.
+    func open() -> Bool {
+        guard !isOpen.exchange(true, ordering: .sequentiallyConsistent) else { return false }
+        clients.startAccepting()
+        return true
+    }
+
+    func stopAcceptingClients() async { await clients.stopAccepting() }
+
+    func drainClients(graceMilliseconds: UInt64) async {
+        await clients.drain(graceMilliseconds: graceMilliseconds)
+        await metrics.drain(graceMilliseconds: 0)
+    }
+
+    /// Streams of peers never finish by themselves.
+    func drainPeers() async { await peers.drain(graceMilliseconds: 0) }
+}

@@ -1,0 +1,100 @@
+//  What the parts of a running member share.
+
+import EtcdConfig
+import EtcdHTTP
+import EtcdMembership
+import EtcdNet
+import EtcdServer
+import EtcdTransport
+import Logging
+import NIOCore
+import Raft
+import RuntimeCore
+import RuntimePosix
+
+struct MemberParts: Sendable {
+    let replica: Replica
+    let transport: PeerTransport
+    let loops: EventLoops
+    let client: HTTPClient
+    let queries: ClusterQueries
+    let clock: SystemClock
+    let mailboxes: RoleMailboxes
+    let handler: RequestHandler
+    let statistics: TransportStatistics
+    let services: HTTPServices
+    let routerSettings: HTTPRouter.Settings
+
+    var members: MemberDirectory { replica.members }
+
+    init(
+        replica: Replica, transport: PeerTransport, loops: EventLoops, client: HTTPClient,
+        queries: ClusterQueries, clock: SystemClock, mailboxes: RoleMailboxes,
+        config: ServerConfig
+    ) {
+        self.replica = replica
+        self.transport = transport
+        self.loops = loops
+        self.client = client
+        self.queries = queries
+        self.clock = clock
+        self.mailboxes = mailboxes
+        handler = replica.makeRequestHandler(
+            consensus: mailboxes.consensus,
+            connectivity: TransportConnectivity(transport: transport))
+        statistics = TransportStatistics(
+            transport: transport, status: replica.status, clock: clock)
+        let httpMetrics = HTTPMetrics()
+        services = HTTPServices(
+            handler: handler, edges: HTTPEdges(loops.all), ownStatistics: statistics,
+            leaderStatistics: statistics,
+            metrics: MemberParts.metricsPage(replica, transport, httpMetrics),
+            httpMetrics: httpMetrics)
+        routerSettings = HTTPRouter.Settings(
+            serverVersion: ProgramVersion.etcd, hostWhitelist: config.hostWhitelist,
+            crossOrigins: config.cors, servesV2: config.enableV2)
+    }
+
+    private static func metricsPage(
+        _ replica: Replica, _ transport: PeerTransport, _ http: HTTPMetrics
+    ) -> MetricsPage {
+        MetricsPage([
+            { text in
+                replica.metrics.write(
+                    into: &text, status: replica.status, members: replica.members,
+                    pending: replica.registry.count, serverVersion: ProgramVersion.etcd)
+                text.family(
+                    "etcd_swift_version", "Which etcd-swift is running.", type: "gauge",
+                    [("version=\"\(ProgramVersion.own)\"", 1)])
+            },
+            { text in
+                replica.metrics.write(
+                    into: &text, store: replica.keyspace.statistics,
+                    watchers: replica.keyspace.watcherCount)
+            },
+            { text in PeerMetrics.write(transport, local: replica.members.localID, into: &text) },
+            { text in http.write(into: &text) },
+            { text in ProcessStatistics.write(into: &text) },
+        ])
+    }
+
+    /// What `/version` answers, on both ports.
+    func versionJSON() -> [UInt8] {
+        let cluster = members.clusterVersion ?? "not_decided"
+        return Array(
+            "{\"etcdserver\":\"\(ProgramVersion.etcd)\",\"etcdcluster\":\"\(cluster)\"}".utf8)
+    }
+
+    func versionMonitor(_ logger: Logger) -> VersionMonitor {
+        VersionMonitor(
+            handler: handler, queries: queries,
+            ownVersion: SemanticVersion(ProgramVersion.etcd)
+                ?? SemanticVersion(major: 3, minor: 5), edge: SilentEdge(), logger: logger)
+    }
+
+    /// The consensus role takes its whole backlog at once: more than half a mailbox means that it
+    /// has stood still.
+    func isConsensusAlive() -> Bool {
+        mailboxes.consensus.count < Limits.proposalQueueMax / 2
+    }
+}

@@ -1,0 +1,231 @@
+//  One running member: everything it is made of, in the order of start and stop.
+
+import EtcdConfig
+import EtcdHTTP
+import EtcdMembership
+import EtcdNet
+import EtcdServer
+import EtcdTransport
+import Glibc
+import Logging
+import NIOCore
+import Raft
+import RuntimeCore
+import RuntimePosix
+import UnixSignals
+
+/// Why a member ends.
+enum StopReason: Sendable, Hashable {
+    case signal(String)
+    case removed(String)
+    case failed(String)
+}
+
+final class MemberService: Sendable {
+    /// Connections that finish their answers get this long when the member stops.
+    private static let drainMilliseconds: UInt64 = 5_000
+
+    private let config: ServerConfig
+    private let parts: MemberParts
+    private let wiring: RoleWiring
+    private let listeners: MemberListeners
+    private let systemd: ServiceManager
+    private let logger: Logger
+    private let events: AsyncStream<ReplicaEvent>
+    private let stops: AsyncStream<StopReason>
+    private let stop: AsyncStream<StopReason>.Continuation
+
+    private init(
+        config: ServerConfig, parts: MemberParts, wiring: RoleWiring, listeners: MemberListeners,
+        systemd: ServiceManager, logger: Logger, events: AsyncStream<ReplicaEvent>,
+        stops: AsyncStream<StopReason>, stop: AsyncStream<StopReason>.Continuation
+    ) {
+        self.config = config
+        self.parts = parts
+        self.wiring = wiring
+        self.listeners = listeners
+        self.systemd = systemd
+        self.logger = logger
+        self.events = events
+        self.stops = stops
+        self.stop = stop
+    }
+
+    // MARK: start
+
+    /// Everything up to running roles and a served peer port. Clients are let in once the member
+    /// has found its place in the cluster.
+    static func start(
+        _ config: ServerConfig, systemd: ServiceManager, clock: SystemClock, logger: Logger
+    ) async throws -> MemberService {
+        FileDescriptors.raiseLimit()
+        guard FileDescriptors.limit > Limits.reservedDescriptors else {
+            throw BootstrapError(
+                description: "file descriptor limit[\(FileDescriptors.limit)] of etcd process is "
+                    + "too low; please set higher than \(Limits.reservedDescriptors)")
+        }
+        let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let client = HTTPClient(loops: loops.group)
+        let queries = ClusterQueries(client: client, loop: loops.next())
+        let version = SemanticVersion(ProgramVersion.etcd) ?? SemanticVersion(major: 3, minor: 5)
+        let directory = DataDirectory(
+            root: config.dataDirectory, walDirectory: config.walDirectory)
+        let fileSystem = PosixFileSystem()
+        let hasLog = Bootstrap.hasLog(directory, in: fileSystem)
+        StartLog.starting(config, isInitialized: hasLog, logger: logger)
+        try DataDirectoryCheck.run(directory, in: fileSystem, logger: logger)
+        let origin = try await OriginDecision(
+            config: config, queries: queries, ownVersion: version, logger: logger
+        ).decide(hasLog: hasLog)
+
+        let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
+        let (events, event) = AsyncStream.makeStream(of: ReplicaEvent.self)
+        let keyspace = V2Keyspace()
+        let mailboxes = RoleMailboxes()
+        let opening = MemberOpening(
+            config: config, directory: directory, fileSystem: fileSystem, logger: logger)
+        let (opened, cluster) = try opening.open(origin, keyspace: keyspace)
+        try StartLog.checkVersion(cluster, own: version)
+        let replica = Replica(
+            configuration: ReplicaConfiguration(config), localID: opened.localID,
+            clusterID: opened.clusterID, snapshot: opened.snapshotMetadata, keyspace: keyspace,
+            cluster: cluster, clock: clock, logger: logger)
+        let inbox = PeerInbox(mailboxes: mailboxes) { stop.yield(.removed($0)) }
+        let transport = PeerTransport(
+            settings: PeerTransport.Settings(
+                localID: opened.localID, clusterID: opened.clusterID,
+                localPeerURLs: config.initialAdvertisePeerURLs.map(\.text)),
+            members: replica.members, client: client, loops: loops.all, clock: clock,
+            delegate: inbox, logger: logger)
+        let parts = MemberParts(
+            replica: replica, transport: transport, loops: loops, client: client,
+            queries: queries, clock: clock, mailboxes: mailboxes, config: config)
+        let listeners = try await MemberListeners.bind(
+            config, parts: parts, inherited: systemd.inheritedSockets(), logger: logger)
+        for member in cluster.members { transport.add(member) }
+        if case .joiner(_, let known, _) = origin {
+            for member in known { transport.add(member) }
+        }
+        let wiring = RoleWiring(
+            replica: replica, mailboxes: mailboxes, opened: opened, clock: clock,
+            seed: SystemEntropy.seed(),
+            listeners: RoleWiring.Listeners(
+                send: { transport.send($0) },
+                peers: { change in
+                    switch change {
+                    case .add(let member): transport.add(member)
+                    case .update(let member): transport.update(member)
+                    case .remove(let id): transport.remove(id)
+                    case .replaceAll(let members): transport.replaceAll(members)
+                    }
+                }, event: { event.yield($0) }))
+        wiring.start()
+        return MemberService(
+            config: config, parts: parts, wiring: wiring, listeners: listeners, systemd: systemd,
+            logger: logger, events: events, stops: stops, stop: stop)
+    }
+
+    // MARK: run
+
+    /// Serves until something ends the member; then ends it in good order.
+    func runUntilStopped() async -> Int32 {
+        let reason = await withTaskGroup(of: Void.self) { group in
+            let (terms, term) = AsyncStream.makeStream(of: Void.self)
+            group.addTask { await self.follow(term) }
+            group.addTask { await self.parts.versionMonitor(self.logger).run(wakeUps: terms) }
+            group.addTask { await self.keepWatchdogCalm() }
+            group.addTask { await self.listenToSignals() }
+            var first: StopReason?
+            for await reason in stops {
+                first = reason
+                break
+            }
+            group.cancelAll()
+            return first ?? .failed("the member lost track of itself")
+        }
+        await end(reason)
+        switch reason {
+        case .signal, .removed: return 0
+        case .failed: return 1
+        }
+    }
+
+    private func follow(_ term: AsyncStream<Void>.Continuation) async {
+        for await event in events {
+            switch event {
+            case .published: published()
+            case .termStarted:
+                parts.statistics.noteLeader()
+                term.yield()
+            case .removed:
+                stop.yield(.removed("a membership change removed it"))
+            case .failed(let reason):
+                stop.yield(.failed(reason))
+            }
+        }
+    }
+
+    private func published() {
+        guard listeners.open() else { return }
+        logger.info(
+            "published local member to cluster through raft",
+            metadata: [
+                "local-member-id": "\(parts.members.localID)",
+                "local-member-attributes":
+                    "{Name:\(config.name) ClientURLs:\(config.advertiseClientURLs)}",
+                "cluster-id": "\(String(parts.members.clusterID, radix: 16))",
+            ])
+        logger.info("ready to serve client requests")
+        systemd.ready(
+            status: "serving as \(config.name) (\(parts.members.localID)) "
+                + "of \(parts.members.list.count) members")
+    }
+
+    private func listenToSignals() async {
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+            stop.yield(.signal("\(signal)"))
+        }
+    }
+
+    private func keepWatchdogCalm() async {
+        guard let interval = systemd.watchdogMicroseconds else { return }
+        while !Task.isCancelled {
+            // A wedged consensus thread lets its mailbox fill; then systemd shall step in.
+            if parts.isConsensusAlive() { systemd.alive() }
+            try? await Task.sleep(for: .microseconds(interval))
+        }
+    }
+
+    // MARK: end
+
+    private func end(_ reason: StopReason) async {
+        systemd.stopping()
+        switch reason {
+        case .signal(let name):
+            logger.info("received signal; shutting down", metadata: ["signal": "\(name)"])
+        case .removed(let how):
+            logger.error(
+                "the member has been permanently removed from the cluster; the data-dir used by "
+                    + "this member must be removed", metadata: ["reason": "\(how)"])
+        case .failed(let what):
+            logger.critical("the member cannot go on", metadata: ["reason": "\(what)"])
+        }
+        logger.info(
+            "closing etcd server",
+            metadata: ["name": "\(config.name)", "data-dir": "\(config.dataDirectory)"])
+        await listeners.stopAcceptingClients()
+        if case .signal = reason { await LeadershipHandOver(parts: parts, logger: logger).run() }
+        parts.replica.status.publishStopping()
+        parts.mailboxes.apply.postReserved(.endWatches)
+        await listeners.drainClients(graceMilliseconds: MemberService.drainMilliseconds)
+        let wiring = wiring
+        await Task.detached { wiring.stop() }.value
+        parts.transport.stop()
+        await listeners.drainPeers()
+        parts.client.shutdown()
+        try? await parts.loops.shutdown()
+        logger.info(
+            "closed etcd server",
+            metadata: ["name": "\(config.name)", "data-dir": "\(config.dataDirectory)"])
+    }
+}

@@ -1,0 +1,133 @@
+//  The front door of client and metrics listeners: which request goes to which handler.
+
+package import EtcdNet
+package import EtcdServer
+package import NIOCore
+import NIOHTTP1
+import RuntimeCore
+
+/// What the listeners of one member share.
+package struct HTTPServices: Sendable {
+    package var handler: RequestHandler
+    package var edges: HTTPEdges
+    package var ownStatistics: any SelfStatisticsSource
+    package var leaderStatistics: any LeaderStatisticsSource
+    package var metrics: any MetricsSource
+    package var httpMetrics: HTTPMetrics
+    package var processFacts: @Sendable () -> ProcessFacts
+
+    package init(
+        handler: RequestHandler, edges: HTTPEdges, ownStatistics: any SelfStatisticsSource,
+        leaderStatistics: any LeaderStatisticsSource, metrics: any MetricsSource,
+        httpMetrics: HTTPMetrics,
+        processFacts: @escaping @Sendable () -> ProcessFacts = ProcessFacts.current
+    ) {
+        self.handler = handler
+        self.edges = edges
+        self.ownStatistics = ownStatistics
+        self.leaderStatistics = leaderStatistics
+        self.metrics = metrics
+        self.httpMetrics = httpMetrics
+        self.processFacts = processFacts
+    }
+}
+
+/// Serves one kind of listener. Shared by all its connections.
+package final class HTTPRouter: HTTPHandler {
+    package struct Settings: Sendable {
+        /// Such as `3.5.33`.
+        package var serverVersion: String
+        /// Host names that plain-text requests may use; empty or with `*`: all.
+        package var hostWhitelist: [String]
+        /// Web origins that browsers may come from; empty or with `*`: all.
+        package var crossOrigins: [String]
+        /// Whether /v2 is there at all.
+        package var servesV2: Bool
+
+        package init(
+            serverVersion: String, hostWhitelist: [String] = ["*"],
+            crossOrigins: [String] = ["*"], servesV2: Bool = true
+        ) {
+            self.serverVersion = serverVersion
+            self.hostWhitelist = hostWhitelist
+            self.crossOrigins = crossOrigins
+            self.servesV2 = servesV2
+        }
+    }
+
+    package enum Surface: Sendable {
+        /// Everything.
+        case clients
+        /// Metrics and health alone, for anybody, without host check and web permissions.
+        case metrics
+    }
+
+    /// What Go reads of a form at most. How much of it fits into a proposal is the replica's say.
+    static let formBytesMax = 10 << 20
+
+    let settings: Settings
+    let surface: Surface
+    private let gate: RequestGate
+    let keys: V2KeysHandler
+    let members: V2MembersHandler
+    let stats: V2StatsHandler
+    let operations: OperationsHandler
+    let health: HealthHandler
+
+    package init(settings: Settings, surface: Surface, services: HTTPServices) {
+        self.settings = settings
+        self.surface = surface
+        gate = RequestGate(hosts: settings.hostWhitelist, origins: settings.crossOrigins)
+        let handler = services.handler
+        let answers = V2Answers(clusterID: handler.members.clusterID, status: handler.status)
+        keys = V2KeysHandler(handler: handler, edges: services.edges, answers: answers)
+        members = V2MembersHandler(
+            handler: handler, edges: services.edges, clusterID: answers.clusterID)
+        stats = V2StatsHandler(
+            handler: handler, ownStatistics: services.ownStatistics,
+            leaderStatistics: services.leaderStatistics)
+        operations = OperationsHandler(
+            handler: handler, serverVersion: settings.serverVersion, metrics: services.metrics,
+            processFacts: services.processFacts)
+        health = HealthHandler(
+            handler: handler, edges: services.edges, metrics: services.httpMetrics)
+    }
+
+    // MARK: HTTPHandler
+
+    package func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
+        if head.method == "PUT" || head.method == "POST" {
+            let type = head.headers.first(name: "content-type")
+            let isWanted =
+                MediaType.formReading(of: type) == .isForm
+                || MediaType.essence(of: type ?? "") == ContentType.json
+            if isWanted {
+                return .collect(maximum: HTTPRouter.formBytesMax)
+            }
+        }
+        return .ignore
+    }
+
+    package func handle(
+        _ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder
+    ) {
+        switch surface {
+        case .metrics: route(head, HTTPHeaders(), body, responder)
+        case .clients:
+            switch gate.check(head) {
+            case .serve(let headers):
+                if head.method == "OPTIONS" {
+                    responder.respond(status: 200, headers: headers, body: ByteBuffer())
+                } else {
+                    route(head, headers, body, responder)
+                }
+            case .misdirected(let host):
+                let exchange = Exchange(
+                    head: head, path: .empty, query: .empty, responder: responder,
+                    headers: HTTPHeaders())
+                exchange.respondPlain(
+                    status: 421, text: RequestGate.misdirectedText(host: host))
+            }
+        }
+    }
+}

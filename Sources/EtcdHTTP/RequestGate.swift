@@ -1,0 +1,71 @@
+//  What stands before every route of a client listener: the host check against DNS rebinding, and
+//  permissions for browsers (spec http-v2 section 8).
+
+import EtcdNet
+import NIOHTTP1
+
+/// Which Host headers and which web origins are welcome.
+struct RequestGate: Sendable {
+    enum Verdict {
+        /// Serve it; every answer carries these headers.
+        case serve(HTTPHeaders)
+        /// An unknown host.
+        case misdirected(host: String)
+    }
+
+    /// Empty: all.
+    private let hosts: Set<String>
+    /// Empty: all.
+    private let origins: Set<String>
+    private let headersForAll: HTTPHeaders
+
+    init(hosts: [String], origins: [String]) {
+        self.hosts = hosts.contains("*") ? [] : Set(hosts)
+        self.origins = origins.contains("*") ? [] : Set(origins)
+        headersForAll = RequestGate.headers(allowing: "*")
+    }
+
+    func check(_ head: HTTPRequestHead) -> Verdict {
+        if !hosts.isEmpty, !head.connection.isTLS {
+            let host = RequestGate.hostname(of: head.headers.first(name: "host") ?? "")
+            if !hosts.contains(host) { return .misdirected(host: host) }
+        }
+        if origins.isEmpty { return .serve(headersForAll) }
+        guard let origin = head.headers.first(name: "origin"), origins.contains(origin) else {
+            return .serve(HTTPHeaders())
+        }
+        return .serve(RequestGate.headers(allowing: origin))
+    }
+
+    private static func headers(allowing origin: String) -> HTTPHeaders {
+        HTTPHeaders([
+            ("Access-Control-Allow-Headers", "accept, content-type, authorization"),
+            ("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE"),
+            ("Access-Control-Allow-Origin", origin),
+        ])
+    }
+
+    /// The host without the port; the text as it is when there is no valid port.
+    static func hostname(of host: String) -> String {
+        guard let colon = host.lastIndex(of: ":") else { return host }
+        let name = host[..<colon]
+        if name.hasPrefix("["), name.hasSuffix("]") { return String(name.dropFirst().dropLast()) }
+        return name.contains(":") || name.contains("[") || name.contains("]") ? host : String(name)
+    }
+
+    /// etcd's explanation, which tells the operator what to do.
+    static func misdirectedText(host: String) -> String {
+        """
+
+        etcd received your request, but the Host header was unrecognized.
+
+        To fix this, choose one of the following options:
+        - Enable TLS, then any HTTPS request will be allowed.
+        - Add the hostname you want to use to the whitelist in settings.
+          - e.g. etcd --host-whitelist "\(host)"
+
+        This requirement has been added to help prevent "DNS Rebinding" attacks (CVE-2018-5702).
+
+        """
+    }
+}

@@ -1,0 +1,90 @@
+//  The answers of the v2 keys API: headers, status and body (spec http-v2 section 3).
+
+import EtcdServer
+import EtcdV2Store
+import NIOCore
+import NIOHTTP1
+
+/// Writes v2 answers for one member.
+struct V2Answers: Sendable {
+    /// Lower-case hexadecimal.
+    let clusterID: String
+    let status: ReplicaStatus
+
+    init(clusterID: UInt64, status: ReplicaStatus) {
+        self.clusterID = String(clusterID, radix: 16)
+        self.status = status
+    }
+
+    static let clusterIDHeader = "X-Etcd-Cluster-Id"
+
+    /// The answer to a finished operation.
+    func respond(
+        _ exchange: Exchange, event: V2Event, raftIndex: UInt64, raftTerm: UInt64,
+        noValueOnSuccess: Bool = false
+    ) {
+        let headers = self.headers(
+            exchange, storeIndex: event.storeIndex, raftIndex: raftIndex, raftTerm: raftTerm)
+        exchange.responder.respond(
+            status: event.isCreation ? 201 : 200, headers: headers,
+            body: V2Answers.body(event, noValueOnSuccess: noValueOnSuccess))
+    }
+
+    /// The answer to a local read: raft's indexes are those of now.
+    func respond(_ exchange: Exchange, event: V2Event) {
+        respond(
+            exchange, event: event, raftIndex: status.committed.rawValue,
+            raftTerm: status.term.rawValue)
+    }
+
+    func respond(_ exchange: Exchange, error: V2Error) {
+        var headers = exchange.headers
+        headers.reserveCapacity(headers.count + 5)
+        headers.add(name: "Content-Type", value: ContentType.json)
+        headers.add(name: V2Answers.clusterIDHeader, value: clusterID)
+        headers.add(name: "X-Etcd-Index", value: String(error.index))
+        var body: [UInt8] = []
+        body.reserveCapacity(128 + error.cause.utf8.count)
+        error.writeJSON(into: &body, strippingPrefixLength: V2KeysRequest.keyPrefix.count)
+        exchange.responder.respond(
+            status: error.httpStatus, headers: headers, body: ByteBuffer(bytes: body))
+    }
+
+    /// Whatever the consensus side refuses is the one raft error of the v2 API.
+    func respond(_ exchange: Exchange, failure: ServerError) {
+        respond(exchange, error: V2Error(.raftInternal, cause: failure.text))
+    }
+
+    /// The head of a watch's answer, with the indexes of the moment it began.
+    func startWatch(_ exchange: Exchange, storeIndex: UInt64) {
+        exchange.responder.start(
+            status: 200,
+            headers: headers(
+                exchange, storeIndex: storeIndex, raftIndex: status.committed.rawValue,
+                raftTerm: status.term.rawValue))
+    }
+
+    static func body(_ event: V2Event, noValueOnSuccess: Bool = false) -> ByteBuffer {
+        var body: [UInt8] = []
+        let valueCount = (event.node.value?.count ?? 0) + (event.previous?.value?.count ?? 0)
+        body.reserveCapacity(256 + 2 * event.node.key.count + valueCount)
+        event.writeJSON(
+            into: &body, noValueOnSuccess: noValueOnSuccess,
+            strippingPrefixLength: V2KeysRequest.keyPrefix.count)
+        return ByteBuffer(bytes: body)
+    }
+
+    private func headers(
+        _ exchange: Exchange, storeIndex: UInt64, raftIndex: UInt64, raftTerm: UInt64
+    ) -> HTTPHeaders {
+        var headers = exchange.headers
+        // Two more: the transport adds the length and the date.
+        headers.reserveCapacity(headers.count + 7)
+        headers.add(name: "Content-Type", value: ContentType.json)
+        headers.add(name: V2Answers.clusterIDHeader, value: clusterID)
+        headers.add(name: "X-Etcd-Index", value: String(storeIndex))
+        headers.add(name: "X-Raft-Index", value: String(raftIndex))
+        headers.add(name: "X-Raft-Term", value: String(raftTerm))
+        return headers
+    }
+}

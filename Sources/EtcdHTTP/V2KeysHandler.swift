@@ -1,0 +1,135 @@
+//  /v2/keys: from a request to a proposal, a read or a watch, and back.
+
+import EtcdProto
+import EtcdServer
+import EtcdV2Store
+import RuntimeCore
+
+/// Serves the key space of one member. Called on event loops.
+struct V2KeysHandler: Sendable {
+    static let methods = ["HEAD", "GET", "PUT", "POST", "DELETE"]
+
+    let handler: RequestHandler
+    let edges: HTTPEdges
+    let answers: V2Answers
+
+    /// - Parameters:
+    ///   - key: the path behind `/v2/keys`.
+    ///   - form: the body if it is a form, otherwise empty.
+    func serve(_ exchange: Exchange, key: Bytes, form: Bytes) {
+        guard exchange.allows(V2KeysHandler.methods) else { return }
+        let request: V2KeysRequest
+        do throws(V2Error) {
+            request = try V2KeysRequest(
+                method: exchange.method, key: key,
+                parameters: V2Parameters(form: form, query: exchange.query),
+                now: { handler.clock.now().wall })
+        } catch {
+            answers.respond(exchange, error: error)
+            return
+        }
+        switch request.operation.method {
+        case .get where request.operation.wait: watch(exchange, request)
+        case .get: respondLocally(exchange, request.operation)
+        case .quorumGet: readAfterBarrier(exchange, request)
+        default: write(exchange, request)
+        }
+    }
+
+    /// Answers a request whose body cannot be read as the form it claims to be.
+    func refuse(_ exchange: Exchange, form reason: String) {
+        answers.respond(exchange, error: V2Error(.invalidForm, cause: reason))
+    }
+
+    /// Answers a read from this member's own tree.
+    func respondLocally(_ exchange: Exchange, _ read: V2Request) {
+        switch handler.getV2(read.path, recursive: read.recursive, sorted: read.sorted) {
+        case .success(let event): answers.respond(exchange, event: event)
+        case .failure(let error): answers.respond(exchange, error: error)
+        }
+    }
+
+    private func write(_ exchange: Exchange, _ request: V2KeysRequest) {
+        submit(exchange, request) { address in
+            handler.proposeV2(request.operation, address: address)
+        }
+    }
+
+    private func readAfterBarrier(_ exchange: Exchange, _ request: V2KeysRequest) {
+        submit(exchange, request) { address in handler.linearizableBarrier(address: address) }
+    }
+
+    private func submit(
+        _ exchange: Exchange, _ request: V2KeysRequest,
+        _ start: (ReplyAddress) -> Result<RequestID, ServerError>
+    ) {
+        let edge = edges.edge(of: exchange.responder.eventLoop)
+        let waiter = V2RequestWaiter(keys: self, edge: edge, exchange: exchange, request: request)
+        let token = edge.register(
+            waiter, timeoutMilliseconds: handler.requestTimeoutMilliseconds)
+        switch start(ReplyAddress(edge: edge, token: token)) {
+        case .success(let id): waiter.id = id
+        case .failure(let error):
+            edge.cancel(token)
+            answers.respond(exchange, failure: error)
+        }
+    }
+
+    private func watch(_ exchange: Exchange, _ request: V2KeysRequest) {
+        let waiter = V2WatchWaiter(
+            keyspace: handler.keyspace, edge: edges.edge(of: exchange.responder.eventLoop),
+            responder: exchange.responder, isStream: request.operation.stream)
+        switch waiter.begin(request.operation) {
+        case .success(let storeIndex):
+            answers.startWatch(exchange, storeIndex: storeIndex)
+            waiter.started()
+        case .failure(let error): answers.respond(exchange, error: error)
+        }
+    }
+}
+
+/// Waits for the outcome of one write or linearizable read.
+private final class V2RequestWaiter: EdgeWaiter {
+    private let keys: V2KeysHandler
+    private let edge: HTTPEdge
+    private let exchange: Exchange
+    private let request: V2KeysRequest
+    /// Known once the request has been handed in.
+    var id: RequestID?
+
+    init(keys: V2KeysHandler, edge: HTTPEdge, exchange: Exchange, request: V2KeysRequest) {
+        self.keys = keys
+        self.edge = edge
+        self.exchange = exchange
+        self.request = request
+    }
+
+    func receive(_ reply: Reply, token: UInt64) {
+        edge.cancel(token)
+        switch reply {
+        case .v2(.success(let event), let raftIndex, let raftTerm):
+            keys.answers.respond(
+                exchange, event: event, raftIndex: raftIndex, raftTerm: raftTerm,
+                noValueOnSuccess: request.noValueOnSuccess)
+        case .v2(.failure(let error), _, _): keys.answers.respond(exchange, error: error)
+        case .barrier: keys.respondLocally(exchange, request.operation)
+        case .failed(let error): keys.answers.respond(exchange, failure: error)
+        case .v2Watch, .v2WatchEnded, .members:
+            keys.answers.respond(exchange, failure: .unknownMethod)
+        }
+    }
+
+    func timedOut(token: UInt64) {
+        if let id { keys.handler.forget(id) }
+        keys.answers.respond(exchange, failure: keys.handler.errorAfterFullTimeout())
+    }
+}
+
+extension RequestHandler {
+    /// The error for a request that has just used up its time.
+    func errorAfterFullTimeout() -> ServerError {
+        let now = clock.now().monotonic.nanoseconds
+        let limit = requestTimeoutMilliseconds * 1_000_000
+        return timeoutError(start: Instant(nanoseconds: now > limit ? now - limit : 0))
+    }
+}

@@ -1,0 +1,154 @@
+//  libnghttp2 behind a few calls: one server session per connection, its options, and the C callbacks
+//  that lead back to `HTTP2Session`.
+
+import CNGHTTP2
+
+enum HTTP2Limits {
+    /// etcd sets no bound; this one only has to stop a runaway client.
+    static let concurrentStreams: UInt32 = 65_536
+    /// Receive window of the connection and of every stream.
+    static let window: Int32 = 1 << 20
+    /// Bytes of all fields of one request, counted as HPACK does (Go's value).
+    static let headerListBytes = 1 << 20
+    /// Request bodies being collected on one connection.
+    static let collectedBytesMax = 256 << 20
+    /// Answers to PING and SETTINGS that may wait for a client that does not read.
+    static let outboundAcknowledgements = 1_000
+    /// Entries of one SETTINGS frame.
+    static let settingsEntries = 32
+    /// Streams that a client may reset: so many at once, and so many a second (rapid reset).
+    static let resetBurst: UInt64 = 5_000
+    static let resetsPerSecond: UInt64 = 1_000
+    /// Unsent body bytes of one stream at which `isWritable` turns false, and true again.
+    static let streamHighWater = 256 << 10
+    static let streamLowWater = 64 << 10
+}
+
+/// The library's server side, set up for one connection.
+enum HTTP2Library {
+    /// A server session that calls back into `owner`, with its settings queued. The owner frees it
+    /// with `nghttp2_session_del`. `nil` when out of memory.
+    static func makeSession(owner: HTTP2Session) -> OpaquePointer? {
+        var callbacks: OpaquePointer?
+        guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
+        defer { nghttp2_session_callbacks_del(callbacks) }
+        install(callbacks)
+        var options: OpaquePointer?
+        guard nghttp2_option_new(&options) == 0 else { return nil }
+        defer { nghttp2_option_del(options) }
+        nghttp2_option_set_no_auto_window_update(options, 1)
+        nghttp2_option_set_no_closed_streams(options, 1)
+        nghttp2_option_set_max_outbound_ack(options, HTTP2Limits.outboundAcknowledgements)
+        nghttp2_option_set_max_settings(options, HTTP2Limits.settingsEntries)
+        nghttp2_option_set_stream_reset_rate_limit(
+            options, HTTP2Limits.resetBurst, HTTP2Limits.resetsPerSecond)
+        let context = Unmanaged.passUnretained(owner).toOpaque()
+        var session: OpaquePointer?
+        guard nghttp2_session_server_new2(&session, callbacks, context, options) == 0 else {
+            return nil
+        }
+        submitSettings(session)
+        return session
+    }
+
+    private static func submitSettings(_ session: OpaquePointer?) {
+        let settings = [
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+                value: HTTP2Limits.concurrentStreams),
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
+                value: UInt32(HTTP2Limits.headerListBytes)),
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue),
+                value: UInt32(HTTP2Limits.window)),
+        ]
+        nghttp2_submit_settings(
+            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)
+        nghttp2_session_set_local_window_size(
+            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, HTTP2Limits.window)
+    }
+
+    // MARK: Callbacks
+
+    private static func install(_ callbacks: OpaquePointer?) {
+        nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, owner in
+            guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
+            if frame.pointee.isRequest { owner.streamBegan(frame.pointee.hd.stream_id) }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+            session, frame, name, nameCount, value, valueCount, _, owner in
+            guard let frame, frame.pointee.isRequest,
+                let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
+            else { return 0 }
+            stream.receiveField(
+                name: UnsafeRawBufferPointer(start: name, count: nameCount),
+                value: UnsafeRawBufferPointer(start: value, count: valueCount))
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { session, frame, owner in
+            guard let frame, let owner = HTTP2Session.from(owner),
+                let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
+            else { return 0 }
+            let ends = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+            switch UInt32(frame.pointee.hd.type) {
+            case NGHTTP2_HEADERS.rawValue:
+                if frame.pointee.isRequest {
+                    owner.headersComplete(stream, endsStream: ends)
+                } else if ends {
+                    owner.bodyComplete(stream)
+                }
+            case NGHTTP2_DATA.rawValue where ends:
+                owner.bodyComplete(stream)
+            default:
+                break
+            }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
+            session, _, id, bytes, count, owner in
+            guard let owner = HTTP2Session.from(owner) else { return 0 }
+            owner.received(
+                UnsafeRawBufferPointer(start: bytes, count: count), streamID: id,
+                HTTP2Session.stream(session, id))
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { session, frame, owner in
+            guard let frame, let owner = HTTP2Session.from(owner),
+                frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
+                let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
+            else { return 0 }
+            owner.answerSent(stream)
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { session, id, _, owner in
+            guard let owner = HTTP2Session.from(owner),
+                let stream = HTTP2Session.stream(session, id)
+            else { return 0 }
+            owner.streamClosed(stream)
+            return 0
+        }
+    }
+}
+
+extension nghttp2_frame {
+    /// Whether this frame opens a request (and does not carry its trailers).
+    fileprivate var isRequest: Bool {
+        UInt32(hd.type) == NGHTTP2_HEADERS.rawValue && headers.cat == NGHTTP2_HCAT_REQUEST
+    }
+}
+
+extension HTTP2Session {
+    fileprivate static func from(_ context: UnsafeMutableRawPointer?) -> HTTP2Session? {
+        context.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// The session's stream object; the session keeps it alive until the stream closes.
+    fileprivate static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
+        guard id > 0, let data = nghttp2_session_get_stream_user_data(session, id) else {
+            return nil
+        }
+        return Unmanaged<HTTP2Stream>.fromOpaque(data).takeUnretainedValue()
+    }
+}

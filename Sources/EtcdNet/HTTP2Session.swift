@@ -1,0 +1,220 @@
+//  One HTTP/2 connection: libnghttp2 turns bytes into requests and answers into bytes; this handler
+//  feeds it and collects what it has to send, in one buffer per pass of the loop.
+
+import CNGHTTP2
+import NIOCore
+
+final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let loop: ListenerLoop
+    let handler: any HTTPHandler
+    let facts: ConnectionFacts
+    private(set) var context: ChannelHandlerContext?
+    /// The library's session; freed with this object, never inside one of its callbacks.
+    private(set) var session: OpaquePointer?
+    /// Open streams, newest first.
+    private var newest: HTTP2Stream?
+    /// Bytes of bodies being collected.
+    var collectedBytes = 0
+
+    private var output = ByteBuffer()
+    private var isReading = false
+    private var isQueuedForFlush = false
+    private var isFlushing = false
+    private var isClosing = false
+    private var isDraining = false
+    private var hasFailed = false
+    private var channelIsWritable = true
+    private var holdsRead = false
+    /// Streams whose client has taken enough for them to go on.
+    private var writableStreams: [HTTP2Stream] = []
+
+    init(loop: ListenerLoop, handler: any HTTPHandler, facts: ConnectionFacts) {
+        self.loop = loop
+        self.handler = handler
+        self.facts = facts
+        session = HTTP2Library.makeSession(owner: self)
+    }
+
+    deinit { nghttp2_session_del(session) }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        channelIsWritable = context.channel.isWritable
+        loop.add(self)
+        if session == nil { return cut() }
+        flushSoon()
+        if loop.isDraining { drain() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { connectionLost() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        connectionLost()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { cut() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            cut()
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isReading = true
+        guard !isClosing, !hasFailed else { return }
+        let received = unwrapInboundIn(data)
+        let taken = received.withUnsafeReadableBytes { bytes in
+            nghttp2_session_mem_recv(
+                session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+        }
+        // The library has queued its farewell, unless the client does not speak HTTP/2 at all.
+        if taken < 0 { hasFailed = true }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        flush()
+    }
+
+    /// A client that does not take its answers is not asked for more requests.
+    func read(context: ChannelHandlerContext) {
+        if channelIsWritable || isClosing { context.read() } else { holdsRead = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        channelIsWritable = context.channel.isWritable
+        if channelIsWritable {
+            if holdsRead {
+                holdsRead = false
+                context.read()
+            }
+            flushSoon()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Output
+
+    func flushSoon() {
+        guard !isQueuedForFlush, !isReading, context != nil else { return }
+        isQueuedForFlush = true
+        loop.flushLater(self)
+    }
+
+    func flush() {
+        isQueuedForFlush = false
+        guard !isFlushing, !isClosing, let context else { return }
+        isFlushing = true
+        while pump(context) {}
+        isFlushing = false
+        guard !isClosing, self.context != nil else { return }
+        if hasFailed || wantsNothing { closeAfterLastWrite(context) }
+    }
+
+    private var wantsNothing: Bool {
+        nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+    }
+
+    /// Sends what the library has, up to the channel's bound; true when answers were added by those
+    /// who learned that they can go on.
+    private func pump(_ context: ChannelHandlerContext) -> Bool {
+        while channelIsWritable, self.context != nil {
+            var bytes: UnsafePointer<UInt8>?
+            let count = nghttp2_session_mem_send(session, &bytes)
+            guard count > 0 else {
+                if count < 0 { hasFailed = true }
+                break
+            }
+            if output.capacity == 0 { output = loop.takeBuffer() }
+            output.writeBytes(UnsafeRawBufferPointer(start: bytes, count: count))
+            if output.readableBytes >= HTTPServerLimits.outputHighWater { send(context) }
+        }
+        send(context)
+        guard !writableStreams.isEmpty else { return false }
+        let streams = writableStreams
+        writableStreams = []
+        for stream in streams { stream.onWritable?() }
+        return true
+    }
+
+    private func send(_ context: ChannelHandlerContext) {
+        guard output.readableBytes > 0 else { return }
+        let buffer = output
+        output = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        loop.recycle(buffer)
+    }
+
+    func becameWritable(_ stream: HTTP2Stream) { writableStreams.append(stream) }
+
+    // MARK: Closing
+
+    func drain() {
+        guard !isDraining, !isClosing else { return }
+        isDraining = true
+        let last = nghttp2_session_get_last_proc_stream_id(session)
+        nghttp2_submit_goaway(
+            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, NGHTTP2_NO_ERROR.rawValue, nil, 0)
+        flushSoon()
+    }
+
+    func cut() {
+        guard let context else { return }
+        isClosing = true
+        context.close(promise: nil)
+    }
+
+    private func closeAfterLastWrite(_ context: ChannelHandlerContext) {
+        isClosing = true
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.cut() }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+    }
+
+    private func connectionLost() {
+        guard context != nil else { return }
+        context = nil
+        isClosing = true
+        loop.remove(self)
+        while let stream = newest {
+            remove(stream)
+            stream.closed()
+        }
+        writableStreams = []
+        output = ByteBuffer()
+    }
+
+    // MARK: Streams
+
+    func streamBegan(_ id: Int32) {
+        let stream = HTTP2Stream(id: id, session: self)
+        stream.next = newest
+        newest?.previous = stream
+        newest = stream
+        nghttp2_session_set_stream_user_data(
+            session, id, Unmanaged.passUnretained(stream).toOpaque())
+    }
+
+    func remove(_ stream: HTTP2Stream) {
+        nghttp2_session_set_stream_user_data(session, stream.id, nil)
+        let next = stream.next
+        next?.previous = stream.previous
+        if let previous = stream.previous {
+            previous.next = next
+        } else if newest === stream {
+            newest = next
+        }
+        stream.next = nil
+        stream.previous = nil
+    }
+}

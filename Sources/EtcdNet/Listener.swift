@@ -1,0 +1,200 @@
+//  A bound socket and its connections, spread over all event loops.
+
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// Safe to use from any thread.
+package final class Listener: Sendable {
+    /// `ip:port` as the kernel assigned it, or the path of the socket file.
+    package let localAddress: String
+    /// `nil` for a socket file.
+    package let port: Int?
+
+    private let channel: any Channel
+    private let gate: NIOLoopBound<AcceptGate>
+    private let connections: ConnectionTable
+    /// The socket file to remove in the end.
+    private let ownedPath: String?
+
+    private init(
+        channel: any Channel, gate: NIOLoopBound<AcceptGate>, connections: ConnectionTable,
+        ownedPath: String?
+    ) {
+        self.channel = channel
+        self.gate = gate
+        self.connections = connections
+        self.ownedPath = ownedPath
+        localAddress = channel.localAddress?.endpointText ?? ""
+        port = channel.localAddress?.port
+    }
+
+    /// Binds and begins to accept. `inheritedSocket`, already bound (systemd), is taken over and
+    /// makes `address` a mere name. Throws `ListenError`.
+    package static func bind(
+        _ address: ListenAddress, inheritedSocket: CInt? = nil, loops: EventLoops,
+        settings: ListenerSettings = ListenerSettings(), handler: any HTTPHandler
+    ) async throws -> Listener {
+        do {
+            return try await open(address, inheritedSocket, loops, settings, handler)
+        } catch let error as IOError {
+            let reason = String(cString: strerror(error.errnoCode)).lowercased()
+            throw ListenError(description: "listen \(address.network) \(address): bind: \(reason)")
+        } catch {
+            throw ListenError(description: "listen \(address.network) \(address): \(error)")
+        }
+    }
+
+    private static func open(
+        _ address: ListenAddress, _ inheritedSocket: CInt?, _ loops: EventLoops,
+        _ settings: ListenerSettings, _ handler: any HTTPHandler
+    ) async throws -> Listener {
+        let acceptLoop = loops.next()
+        let gate = try await acceptLoop.submit {
+            NIOLoopBound(
+                AcceptGate(
+                    maxConnections: settings.maxConnections,
+                    startsClosed: settings.startsClosed), eventLoop: acceptLoop)
+        }.get()
+        let table = ConnectionTable(loops: loops, settings: settings)
+        var bootstrap = ServerBootstrap(group: acceptLoop, childGroup: loops.group)
+            .serverChannelOption(.backlog, value: HTTPServerLimits.backlog)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(gate.value)
+                }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(
+                    low: HTTPServerLimits.outputLowWater, high: HTTPServerLimits.outputHighWater)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let demux = ProtocolDemux(loop: table.loop(of: channel), handler: handler)
+                    try channel.pipeline.syncOperations.addHandler(demux)
+                }
+            }
+        if address.isTCP { bootstrap = withTCPOptions(bootstrap, of: address) }
+        let channel: any Channel
+        if let inheritedSocket {
+            channel = try await bootstrap.withBoundSocket(inheritedSocket).get()
+        } else if case .unix(let path) = address {
+            channel = try await bootstrap.bind(
+                unixDomainSocketPath: path, cleanupExistingSocketFile: true
+            ).get()
+        } else {
+            channel = try await bootstrap.bind(to: address.resolved()).get()
+        }
+        return Listener(
+            channel: channel, gate: gate, connections: table,
+            ownedPath: inheritedSocket == nil ? address.path : nil)
+    }
+
+    /// Linux hands these options down to accepted sockets, which saves the calls per connection.
+    private static func withTCPOptions(
+        _ bootstrap: ServerBootstrap, of address: ListenAddress
+    ) -> ServerBootstrap {
+        let configured =
+            bootstrap
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.socketOption(.so_keepalive), value: 1)
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .serverChannelOption(
+                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: keepAliveSeconds
+            )
+            .serverChannelOption(
+                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: keepAliveSeconds)
+        return configured
+    }
+
+    /// Seconds of silence after which the kernel probes a connection (etcd's value).
+    private static let keepAliveSeconds: SocketOptionValue = 30
+
+    /// For a listener with `startsClosed`.
+    package func startAccepting() {
+        let gate = gate
+        channel.eventLoop.execute { gate.value.open() }
+    }
+
+    // MARK: Ending
+
+    /// Closes the socket; open connections go on. Idempotent.
+    package func stopAccepting() async {
+        try? await channel.close().get()
+        if let ownedPath { unlink(ownedPath) }
+    }
+
+    /// Stops accepting, closes idle connections at once and busy ones after their answers, and
+    /// after the grace period whatever is left. Returns when all are closed.
+    package func drain(graceMilliseconds: UInt64) async {
+        await stopAccepting()
+        connections.forEach { $0.drain() }
+        await emptied(within: .milliseconds(Int64(clamping: graceMilliseconds)))
+        connections.forEach { $0.cutAll() }
+        await emptied(within: .seconds(1))
+    }
+
+    private func emptied(within limit: TimeAmount) async {
+        let loop = channel.eventLoop
+        let done = loop.makePromise(of: Void.self)
+        let gate = gate
+        loop.execute {
+            let timer = loop.scheduleTask(in: limit) { done.succeed() }
+            gate.value.notifyWhenEmpty {
+                timer.cancel()
+                done.succeed()
+            }
+        }
+        try? await done.futureResult.get()
+    }
+}
+
+/// The listener's part on every event loop.
+private struct ConnectionTable: Sendable {
+    private let entries: [(loop: any EventLoop, state: NIOLoopBoundBox<ListenerLoop?>)]
+    private let settings: ListenerSettings
+
+    init(loops: EventLoops, settings: ListenerSettings) {
+        self.settings = settings
+        entries = loops.all.map {
+            ($0, NIOLoopBoundBox.makeEmptyBox(valueType: ListenerLoop.self, eventLoop: $0))
+        }
+    }
+
+    /// Called on the loop of `channel`.
+    func loop(of channel: any Channel) -> ListenerLoop {
+        guard let entry = entries.first(where: { $0.loop === channel.eventLoop }) else {
+            return ListenerLoop(eventLoop: channel.eventLoop, settings: settings)
+        }
+        return state(of: entry)
+    }
+
+    private func state(
+        of entry: (loop: any EventLoop, state: NIOLoopBoundBox<ListenerLoop?>)
+    ) -> ListenerLoop {
+        if let present = entry.state.value { return present }
+        let made = ListenerLoop(eventLoop: entry.loop, settings: settings)
+        entry.state.value = made
+        return made
+    }
+
+    /// Runs `body` on every loop, later.
+    func forEach(_ body: @escaping @Sendable (ListenerLoop) -> Void) {
+        for entry in entries {
+            entry.loop.execute { body(state(of: entry)) }
+        }
+    }
+}
+
+extension ListenAddress {
+    fileprivate var isTCP: Bool { path == nil }
+
+    fileprivate var path: String? {
+        if case .unix(let path) = self { path } else { nil }
+    }
+
+    /// Go's name of the network.
+    fileprivate var network: String { isTCP ? "tcp" : "unix" }
+}

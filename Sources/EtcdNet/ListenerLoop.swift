@@ -1,0 +1,92 @@
+//  What the connections of one listener share on one event loop: the list of who has to flush at the
+//  end of the pass, spare output buffers, the Date header, and the connections themselves.
+
+import NIOCore
+
+/// A served connection. Confined to its event loop.
+protocol ServerConnection: AnyObject {
+    /// Sends everything queued during this pass of the loop.
+    func flush()
+    /// Finishes what is in flight and closes; closes at once when idle.
+    func drain()
+    /// Closes now.
+    func cut()
+}
+
+/// Confined to `eventLoop`.
+final class ListenerLoop {
+    let eventLoop: any EventLoop
+    let settings: ListenerSettings
+    private(set) var isDraining = false
+    private var dates = DateCache()
+    private var waitingForFlush: [any ServerConnection] = []
+    private var spareBuffers: [ByteBuffer] = []
+    private var connections: [ObjectIdentifier: any ServerConnection] = [:]
+
+    private static let spareBuffersMax = 16
+    private static let bufferBytes = 4_096
+    private static let spareBufferBytesMax = 128 << 10
+
+    init(eventLoop: any EventLoop, settings: ListenerSettings) {
+        self.eventLoop = eventLoop
+        self.settings = settings
+    }
+
+    /// `HTTPDate.length` bytes.
+    func date() -> [UInt8] { dates.current() }
+
+    // MARK: Flushing
+
+    /// `connection.flush()` will be called before the loop waits again. Tasks that a task of the
+    /// loop adds run in the same pass, so that a batch of replies leaves in one write each.
+    func flushLater(_ connection: any ServerConnection) {
+        waitingForFlush.append(connection)
+        guard waitingForFlush.count == 1 else { return }
+        eventLoop.assumeIsolated().execute { self.flushAll() }
+    }
+
+    private func flushAll() {
+        var batch: [any ServerConnection] = []
+        swap(&batch, &waitingForFlush)
+        for connection in batch { connection.flush() }
+        // Keeps the array's storage for the next pass.
+        if waitingForFlush.isEmpty {
+            batch.removeAll(keepingCapacity: batch.count <= 1_024)
+            swap(&batch, &waitingForFlush)
+        }
+    }
+
+    func takeBuffer() -> ByteBuffer {
+        guard var buffer = spareBuffers.popLast() else {
+            return ByteBufferAllocator().buffer(capacity: Self.bufferBytes)
+        }
+        buffer.clear()
+        return buffer
+    }
+
+    /// `buffer` may still be on its way out; `takeBuffer` then replaces its storage.
+    func recycle(_ buffer: ByteBuffer) {
+        if buffer.capacity <= Self.spareBufferBytesMax, spareBuffers.count < Self.spareBuffersMax {
+            spareBuffers.append(buffer)
+        }
+    }
+
+    // MARK: Connections
+
+    func add(_ connection: any ServerConnection) {
+        connections[ObjectIdentifier(connection)] = connection
+    }
+
+    func remove(_ connection: any ServerConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+    }
+
+    func drain() {
+        isDraining = true
+        for connection in Array(connections.values) { connection.drain() }
+    }
+
+    func cutAll() {
+        for connection in Array(connections.values) { connection.cut() }
+    }
+}

@@ -1,0 +1,225 @@
+//  The peer port: what other members may ask of this one (spec peer-and-disk 2).
+
+package import EtcdMembership
+package import EtcdNet
+import EtcdProto
+import Logging
+package import NIOCore
+import NIOHTTP1
+package import Raft
+import RuntimeCore
+
+/// What became of a promotion that another member relayed to this one.
+package enum PeerPromotion: Sendable {
+    /// The members afterwards.
+    case promoted([Member])
+    case notFound
+    case notLearner
+    /// The learner has not caught up.
+    case notReady
+    case timeout
+    case failed(String)
+}
+
+/// Serves the peer port. Every answer is given on the event loop of its request.
+package struct PeerHTTPHandler: HTTPHandler {
+    /// Asks the replica; the outcome may come on any thread, once.
+    package typealias Promote =
+        @Sendable (MemberID, @escaping @Sendable (PeerPromotion) -> Void) -> Void
+
+    /// A post carries one message of about a megabyte, or one entry of what a client may write.
+    private static let messageBytesMax = 64 << 20
+
+    private let transport: PeerTransport
+    private let versionJSON: @Sendable () -> [UInt8]
+    private let promote: Promote?
+
+    /// - Parameters:
+    ///   - versionJSON: what `/version` answers, as on the client port.
+    ///   - promote: serves `/members/promote/`; without it the path does not exist.
+    package init(
+        transport: PeerTransport, versionJSON: @escaping @Sendable () -> [UInt8],
+        promote: Promote? = nil
+    ) {
+        self.transport = transport
+        self.versionJSON = versionJSON
+        self.promote = promote
+    }
+
+    package func plan(for head: EtcdNet.HTTPRequestHead, responder: any HTTPResponder)
+        -> HTTPBodyPlan
+    {
+        let path = PeerPath(head.target)
+        guard head.method == "POST", path == .message || path == .snapshot,
+            transport.identity.incompatibility(of: head.headers) == nil
+        else { return .ignore }
+        if path == .message { return .collect(maximum: Self.messageBytesMax) }
+        rememberSender(head)
+        return .stream(SnapshotReceiver(transport: transport, reply: reply(responder)))
+    }
+
+    package func handle(
+        _ head: EtcdNet.HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder
+    ) {
+        let path = PeerPath(head.target)
+        if let method = path.method, method != head.method {
+            reply(responder).methodNotAllowed(method)
+            return
+        }
+        switch path {
+        case .message, .snapshot:
+            rememberSender(head)
+            if let refusal = transport.identity.incompatibility(of: head.headers) {
+                reply(responder).error(412, refusal)
+            } else {
+                // A snapshot that is welcome is streamed and does not come here.
+                receive(body, reply(responder))
+            }
+        case .stream(let kind, let from): open(kind, from, head, responder)
+        case .probing:
+            let text = PeerProbe.answer(at: transport.clock.now().wall)
+            reply(responder).bare(200, "text/plain; charset=utf-8", text)
+        case .members:
+            let list = memberListJSON(transport.members.list)
+            reply(responder).json(200, list + [UInt8(ascii: "\n")])
+        case .promote(let id): promote(id, reply(responder))
+        case .version: reply(responder).bare(200, "application/json", versionJSON())
+        case .downgradeEnabled:
+            // Downgrades cannot be enabled in this release.
+            reply(responder).plain(200, "false")
+        case .unknown: reply(responder).notFound()
+        }
+    }
+
+    private func reply(_ responder: any HTTPResponder) -> PeerReply {
+        PeerReply(responder: responder, identity: transport.identity)
+    }
+
+    /// An unknown sender says where it can be reached: without that it could never be told what
+    /// the log says of it.
+    private func rememberSender(_ head: EtcdNet.HTTPRequestHead) {
+        guard let id = MemberID(hexadecimal: head.headers.first(name: PeerHeader.from) ?? "")
+        else { return }
+        remember(id, head)
+    }
+
+    private func remember(_ id: MemberID, _ head: EtcdNet.HTTPRequestHead) {
+        let urls = head.headers.first(name: PeerHeader.peerURLs) ?? ""
+        if urls.isEmpty { return }
+        transport.remember(id, urls: urls.split(separator: ",").map(String.init))
+    }
+
+    // MARK: Messages
+
+    private func receive(_ body: ByteBuffer, _ reply: PeerReply) {
+        let message: Message
+        do {
+            message = try Message(decoding: Bytes(Array(body.readableBytesView)))
+            try PeerMessageCheck.check(message)
+        } catch {
+            transport.logger.warning(
+                "failed to unmarshal Raft message", metadata: ["error": "\(error)"])
+            reply.error(400, "error unmarshalling raft message")
+            return
+        }
+        transport.peer(message.from)?.context.counters.received(bytes: body.readableBytes)
+        reply.verdict(transport.deliver([message]))
+    }
+
+    private func open(
+        _ kind: PeerStreamKind?, _ from: Substring, _ head: EtcdNet.HTTPRequestHead,
+        _ responder: any HTTPResponder
+    ) {
+        let identity = transport.identity
+        let reply = PeerReply(
+            responder: responder, identity: identity,
+            headers: [PeerHeader.version: identity.serverVersion])
+        if let refusal = identity.incompatibility(of: head.headers) {
+            return reply.error(412, refusal)
+        }
+        guard let kind else { return reply.error(404, "invalid path") }
+        guard let id = MemberID(hexadecimal: from) else { return reply.error(404, "invalid from") }
+        if transport.members.isRemoved(id) {
+            transport.logger.warning(
+                "rejected stream from remote peer because it was removed",
+                metadata: ["remote-peer-id-stream-handler": "\(id)"])
+            return reply.error(410, PeerRefusal.removedMember)
+        }
+        guard let peer = transport.peer(id) else {
+            remember(id, head)
+            return reply.error(404, "error sender not found")
+        }
+        if head.headers.first(name: PeerHeader.to) != identity.localID.description {
+            return reply.error(412, "to field mismatch")
+        }
+        guard responder.isOpen else { return }
+        responder.start(status: 200, headers: reply.headers)
+        peer.attach(kind, responder)
+    }
+
+    // MARK: Members
+
+    private func promote(_ text: Substring, _ reply: PeerReply) {
+        guard let promote else { return reply.notFound() }
+        let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        guard isNumber, let number = UInt64(text) else {
+            return reply.error(404, "member \(text) not found in cluster")
+        }
+        let bound = NIOLoopBound(reply, eventLoop: reply.responder.eventLoop)
+        promote(MemberID(number)) { outcome in
+            bound.eventLoop.execute { bound.value.promoted(outcome) }
+        }
+    }
+}
+
+extension PeerTransport {
+    /// Hands messages to the delegate unless they are not for this member.
+    func deliver(_ messages: [Message]) -> PeerDelivery {
+        PeerDelivery.deliver(
+            messages, to: delegate, identity: identity, members: members, statistics: statistics,
+            clock: clock, logger: logger)
+    }
+}
+
+/// What a request's target means on the peer port.
+private enum PeerPath: Equatable {
+    case message
+    case stream(PeerStreamKind?, from: Substring)
+    case snapshot
+    case probing
+    case members
+    case promote(Substring)
+    case version
+    case downgradeEnabled
+    case unknown
+
+    init(_ target: String) {
+        let path = target.prefix { $0 != "?" }
+        switch path {
+        case "/raft": self = .message
+        case "/raft/snapshot": self = .snapshot
+        case "/raft/probing": self = .probing
+        case "/members": self = .members
+        case "/version": self = .version
+        case "/downgrade/enabled": self = .downgradeEnabled
+        case _ where path.hasPrefix("/raft/stream/"):
+            let parts = path.dropFirst("/raft/stream/".count)
+                .split(separator: "/", omittingEmptySubsequences: false)
+            self = .stream(
+                parts.count == 2 ? PeerStreamKind(rawValue: String(parts[0])) : nil,
+                from: parts.last ?? "")
+        case _ where path.hasPrefix("/members/promote/"):
+            self = .promote(path.dropFirst("/members/promote/".count))
+        default: self = .unknown
+        }
+    }
+
+    /// The only one that is allowed; `nil` when any is.
+    var method: String? {
+        switch self {
+        case .message, .snapshot, .promote: "POST"
+        case .stream, .members, .version, .downgradeEnabled: "GET"
+        case .probing, .unknown: nil
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//  A stream that a peer reads slowly, not at all, or leaves.
+
+import EtcdMembership
+import EtcdNet
+import Logging
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import NIOPosix
+import Raft
+import RuntimeCore
+import Synchronization
+import Testing
+
+@testable import EtcdTransport
+
+@Suite("stream writer")
+struct PeerStreamWriterTests {
+    let loop = EmbeddedEventLoop()
+    let responder: FakeResponder
+    let writer: PeerStreamWriter
+    let closed: Atomic<Int>.Box
+
+    init() {
+        responder = FakeResponder(eventLoop: loop)
+        closed = Atomic<Int>.Box()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let context = PeerContext(
+            peer: remoteID,
+            identity: PeerIdentity(
+                localID: localID, clusterID: testClusterID, localPeerURLs: [],
+                serverVersion: "3.5.33", minimumClusterVersion: "3.0.0"),
+            members: makeDirectory([]),
+            client: HTTPClient(loops: MultiThreadedEventLoopGroup.singleton), loop: loop,
+            clock: TestClock(), delegate: RecordingDelegate(), statistics: PeerStatistics(),
+            counters: PeerCounters(), activity: PeerActivity(peer: remoteID, logger: logger),
+            logger: logger)
+        writer = PeerStreamWriter(kind: .message, context: context, responder: responder) {
+            [closed] _ in closed.value.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
+
+    let now = Instant(nanoseconds: 1)
+
+    func message(_ number: UInt64) -> Message {
+        Message(.heartbeat, to: remoteID, from: localID, term: Term(number))
+    }
+
+    /// What was written, link heartbeats left out.
+    func written() throws -> [Message] {
+        var decoder = MessageDecoder()
+        var messages: [Message] = []
+        try decoder.feed(responder.body, into: &messages)
+        return messages
+    }
+
+    @Test("a batch leaves in order, in one part")
+    func batch() throws {
+        #expect(writer.post([message(1), message(2)], at: now) == 0)
+        #expect(writer.post([message(3)], at: now) == 0)
+        loop.run()
+        #expect(try written() == [message(1), message(2), message(3)])
+    }
+
+    @Test("what has no room waits, up to a bound, and leaves when there is room again")
+    func backlog() throws {
+        responder.isWritable = false
+        let messages = (1...UInt64(Limits.peerQueueMax)).map { message($0) }
+        #expect(writer.post(messages, at: now) == 0)
+        loop.run()
+        #expect(writer.post([message(0), message(0)], at: now) == 2)
+        #expect(try written().isEmpty)
+        responder.isWritable = true
+        responder.onWritable?()
+        loop.run()
+        #expect(try written() == messages)
+        #expect(writer.post([message(9)], at: now) == 0)
+        loop.run()
+        #expect(try written().last == message(9))
+    }
+
+    @Test("an idle stream carries signs of life")
+    func beats() {
+        loop.advanceTime(by: .seconds(4))
+        #expect(responder.body.readableBytes == 2 * 26)
+    }
+
+    @Test("a peer that does not read is given up")
+    func stall() {
+        responder.isWritable = false
+        _ = writer.post([message(1)], at: now)
+        loop.run()
+        // The stall is measured by the machine's clock, of which no time passes here.
+        loop.advanceTime(by: .seconds(4))
+        #expect(!responder.isAborted)
+        responder.onClose?()
+        #expect(closed.value.load(ordering: .relaxed) == 1)
+        #expect(writer.post([message(1)], at: now) == 1)
+    }
+
+    @Test("closing lets out what was posted before")
+    func close() throws {
+        _ = writer.post([message(1)], at: now)
+        writer.close()
+        loop.run()
+        #expect(try written() == [message(1)])
+        #expect(responder.isFinished && closed.value.load(ordering: .relaxed) == 0)
+    }
+}
+
+extension Atomic<Int> {
+    /// A counter that closures can share.
+    final class Box: Sendable {
+        let value = Atomic<Int>(0)
+    }
+}

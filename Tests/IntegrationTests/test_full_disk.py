@@ -1,0 +1,149 @@
+"""The disk fills up: writes are refused with a clear error, reads go on, and when there is space
+again writes go on too, without a restart and without the loss of anything acknowledged. The data
+directory lies on a small tmpfs that only the member's mount namespace can see."""
+
+import os
+import subprocess
+
+import pytest
+
+import harness
+
+DISK_MIB = 200
+VALUE = "v" * 200_000
+# More than the disk could hold.
+MOST_WRITES = DISK_MIB * 1_048_576 // len(VALUE)
+
+pytestmark = pytest.mark.skipif(
+    harness.TESTING_REFERENCE, reason="etcd 3.4 ends when its disk is full")
+
+
+class SmallDisk:
+    """A tmpfs in a namespace of its own, kept alive by a sleeping process."""
+
+    def __init__(self, place):
+        self.place = place
+        script = f"mount -t tmpfs -o size={DISK_MIB}m tmpfs {place} && echo ready && exec sleep 3600"
+        flags = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
+        self.holder = subprocess.Popen(
+            ["unshare", *flags, "sh", "-c", script], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, preexec_fn=harness._die_with_parent)
+        self.usable = self.holder.stdout.readline().strip() == "ready"
+        self.inside = f"/proc/{self.holder.pid}/root{place}"
+        self.filler = os.path.join(self.inside, "filler")
+
+    def wrapper(self):
+        flags = ["-m"] if os.geteuid() == 0 else ["-U", "--preserve-credentials", "-m"]
+        return ["nsenter", *flags, "-t", str(self.holder.pid)]
+
+    def fill(self):
+        """Takes every free byte."""
+        with open(self.filler, "ab", buffering=0) as file:
+            piece = b"\0" * 65536
+            while piece:
+                try:
+                    file.write(piece)
+                except OSError:
+                    piece = piece[:len(piece) // 2]
+
+    def free(self):
+        os.unlink(self.filler)
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    small = SmallDisk(str(tmp_path))
+    try:
+        if not small.usable:
+            pytest.skip("needs mount namespaces (root, or user namespaces)")
+        yield small
+    finally:
+        small.close()
+
+
+def prepare(disk, member):
+    member.data_dir = os.path.join(disk.place, member.name)
+    member.wrapper = disk.wrapper()
+    return member
+
+
+def write_until_refused(member):
+    """Acknowledged keys and the answer that refused the next one."""
+    kept = []
+    for number in range(MOST_WRITES):
+        key = f"/fill/{number}"
+        answer = member.request("PUT", member.key(key), form={"value": f"{number}:{VALUE}"},
+                                timeout=20)
+        if answer.status not in (200, 201):
+            return kept, answer
+        kept.append(key)
+    raise AssertionError("the disk never filled")
+
+
+def check_kept(member, kept):
+    for key in kept:
+        value = member.value(key, "?quorum=true")
+        assert value == f"{key.rsplit('/', 1)[1]}:{VALUE}", f"{key} is lost"
+
+
+def test_single_member(disk):
+    member = prepare(disk, harness.Member("infra0"))
+    try:
+        member.start().wait_ready()
+        member.put("/before", "1")
+        disk.fill()
+        kept, answer = write_until_refused(member)
+        assert answer.status >= 500 and answer.json()["errorCode"] == 300, answer
+        assert "space" in answer.json()["cause"]
+        # Reads go on, more writes are refused at once, the member stays.
+        assert member.value("/before") == "1"
+        assert member.put("/refused", "x").status >= 500
+        assert member.alive()
+        disk.free()
+        harness.eventually(lambda: member.put("/again", "1").status in (200, 201), 15,
+                           "a write after space was freed")
+        check_kept(member, kept)
+        member.kill()
+        member.start().wait_ready()
+        check_kept(member, kept)
+        assert member.value("/again") == "1"
+    finally:
+        member.close()
+
+
+def test_full_from_the_start(disk):
+    """No space to begin with: the reason is in the log, not a mystery."""
+    member = prepare(disk, harness.Member("infra0"))
+    try:
+        disk.fill()
+        member.start()
+        assert member.wait_exit() == 1
+        assert "space" in member.log().split("\n", 1)[1].lower()
+    finally:
+        member.close()
+
+
+def test_one_of_three(disk):
+    """One member's disk is full: the other two make progress, and it rejoins afterwards."""
+    cluster = harness.Cluster(3)
+    poor = prepare(disk, cluster.members[0])
+    with cluster:
+        rich = cluster.members[1]
+        disk.fill()
+        for number in range(MOST_WRITES):
+            answer = rich.request("PUT", rich.key(f"/fill/{number}"),
+                                  form={"value": f"{number}:{VALUE}"}, timeout=20)
+            # While leadership moves away from the full member, a write may fail.
+            if answer.status not in (200, 201):
+                cluster.write_anywhere(f"/fill/{number}", f"{number}:{VALUE}", 20)
+        assert poor.alive()
+        disk.free()
+        # What it missed does not fit on its disk: the oldest keys go first.
+        for number in range(MOST_WRITES - 20):
+            rich.delete(f"/fill/{number}")
+        rich.put("/mark", "1")
+        harness.eventually(lambda: poor.value("/mark") == "1", 60, "the full member catches up")
