@@ -95,7 +95,6 @@ extension ConfigValidation {
     }
 
     private mutating func checkSharedPorts() {
-        if settings.flag("socket-reuse-port") { return }
         var taken: [String: String] = [:]
         for name in ConfigValidation.listening {
             for url in settings.urls(name) {

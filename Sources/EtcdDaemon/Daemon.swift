@@ -69,12 +69,14 @@ package enum Daemon {
         }
     }
 
-    private static let host = ConfigHost(
-        defaultAddress: HostNames.defaultAddress,
-        isInitialized: { data, wal in
-            Bootstrap.hasLog(
-                DataDirectory(root: data, walDirectory: wal), in: PosixFileSystem())
-        }, resolve: HostNames.resolve)
+    private static var host: ConfigHost {
+        ConfigHost(
+            defaultAddress: HostNames.defaultAddress,
+            isInitialized: { data, wal in
+                Bootstrap.hasLog(
+                    DataDirectory(root: data, walDirectory: wal), in: PosixFileSystem())
+            }, resolve: HostNames.resolve)
+    }
 
     private static func environment() -> [String: String] {
         var variables: [String: String] = [:]

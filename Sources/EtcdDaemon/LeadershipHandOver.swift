@@ -1,6 +1,8 @@
 //  A leader that stops hands over first, so that the others need not wait for an election timeout.
 
 import EtcdMembership
+import EtcdServer
+import EtcdTransport
 import Logging
 import Raft
 import RuntimeCore

@@ -34,8 +34,10 @@ final class MemberListeners: Sendable {
         }
         for socket in inherited where !["client", "peer", "metrics"].contains(socket.name) {
             logger.warning(
-                "ignored an inherited socket: its FileDescriptorName must be client, peer or "
-                    + "metrics", metadata: ["name": "\(socket.name)"])
+                """
+                ignored an inherited socket: its FileDescriptorName must be client, peer or \
+                metrics
+                """, metadata: ["name": "\(socket.name)"])
         }
         let peers = try await Listeners.bind(
             config.listenPeerURLs, inherited: sockets("peer"), loops: parts.loops,

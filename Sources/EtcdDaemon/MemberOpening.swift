@@ -42,8 +42,10 @@ struct MemberOpening {
                 try Bootstrap.forceNewCluster(
                     &opened, peerURLs: config.initialAdvertisePeerURLs.map(\.text))
                 logger.warning(
-                    "forcing a new cluster of this member alone; start it without "
-                        + "--force-new-cluster from now on",
+                    """
+                    forcing a new cluster of this member alone; start it without \
+                    --force-new-cluster from now on
+                    """,
                     metadata: ["local-member-id": "\(opened.localID)"])
             }
             logger.info(

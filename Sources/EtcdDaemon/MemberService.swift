@@ -65,7 +65,7 @@ final class MemberService: Sendable {
                     + "too low; please set higher than \(Limits.reservedDescriptors)")
         }
         let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-        let client = HTTPClient(loops: loops.group)
+        let client = HTTPClient(loops: loops.anyGroup)
         let queries = ClusterQueries(client: client, loop: loops.next())
         let version = SemanticVersion(ProgramVersion.etcd) ?? SemanticVersion(major: 3, minor: 5)
         let directory = DataDirectory(
@@ -205,8 +205,10 @@ final class MemberService: Sendable {
             logger.info("received signal; shutting down", metadata: ["signal": "\(name)"])
         case .removed(let how):
             logger.error(
-                "the member has been permanently removed from the cluster; the data-dir used by "
-                    + "this member must be removed", metadata: ["reason": "\(how)"])
+                """
+                the member has been permanently removed from the cluster; the data-dir used by \
+                this member must be removed
+                """, metadata: ["reason": "\(how)"])
         case .failed(let what):
             logger.critical("the member cannot go on", metadata: ["reason": "\(what)"])
         }

@@ -4,6 +4,7 @@ import EtcdServer
 import EtcdTransport
 import Raft
 import RuntimeCore
+import RuntimePosix
 
 /// Hands what peers say to the consensus role. A full mailbox drops it, which raft tolerates.
 struct PeerInbox: PeerTransportDelegate {

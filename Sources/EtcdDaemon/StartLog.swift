@@ -36,8 +36,10 @@ enum StartLog {
             ])
         if isInitialized {
             logger.info(
-                "server has already been initialized; the settings that form a cluster are "
-                    + "ignored", metadata: ["data-dir": "\(config.dataDirectory)"])
+                """
+                server has already been initialized; the settings that form a cluster are \
+                ignored
+                """, metadata: ["data-dir": "\(config.dataDirectory)"])
         }
     }
 

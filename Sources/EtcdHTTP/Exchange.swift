@@ -2,8 +2,16 @@
 
 import EtcdNet
 import NIOCore
-import NIOHTTP1
 import RuntimeCore
+
+import struct NIOHTTP1.HTTPHeaders
+
+/// The way back, which is all that a request needs to keep while it waits.
+struct Client {
+    let responder: any HTTPResponder
+    /// What every answer carries (cross-origin permissions).
+    let headers: HTTPHeaders
+}
 
 /// Confined to the event loop of its responder.
 struct Exchange {
@@ -12,28 +20,27 @@ struct Exchange {
     let path: Bytes
     /// Behind the `?`, as sent.
     let query: Bytes
-    let responder: any HTTPResponder
-    /// What every answer carries (cross-origin permissions).
-    let headers: HTTPHeaders
+    let client: Client
 
     var method: String { head.method }
+    var eventLoop: any EventLoop { client.responder.eventLoop }
 
     /// Answers with a body of a known type.
     func respond(
         status: Int, contentType: String, body: [UInt8], extra: [(String, String)] = []
     ) {
-        var headers = self.headers
+        var headers = client.headers
         headers.reserveCapacity(headers.count + extra.count + 3)
         headers.add(name: "Content-Type", value: contentType)
         for each in extra { headers.add(name: each.0, value: each.1) }
-        responder.respond(status: status, headers: headers, body: ByteBuffer(bytes: body))
+        client.responder.respond(status: status, headers: headers, body: ByteBuffer(bytes: body))
     }
 
     /// Answers without content and content type.
     func respondEmpty(status: Int, extra: [(String, String)] = []) {
-        var headers = self.headers
+        var headers = client.headers
         for each in extra { headers.add(name: each.0, value: each.1) }
-        responder.respond(status: status, headers: headers, body: ByteBuffer())
+        client.responder.respond(status: status, headers: headers, body: ByteBuffer())
     }
 
     /// A line of plain text that browsers must not take for anything else; Go's `http.Error`.

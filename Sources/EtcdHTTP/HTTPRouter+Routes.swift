@@ -2,8 +2,9 @@
 
 import EtcdNet
 import NIOCore
-import NIOHTTP1
 import RuntimeCore
+
+import struct NIOHTTP1.HTTPHeaders
 
 extension HTTPRouter {
     private static let keysPath = Bytes("/v2/keys")
@@ -13,8 +14,9 @@ extension HTTPRouter {
         _ head: HTTPRequestHead, _ headers: HTTPHeaders, _ body: ByteBuffer,
         _ responder: any HTTPResponder
     ) {
+        let client = Client(responder: responder, headers: headers)
         func exchange(_ path: Bytes, _ query: Bytes) -> Exchange {
-            Exchange(head: head, path: path, query: query, responder: responder, headers: headers)
+            Exchange(head: head, path: path, query: query, client: client)
         }
         switch RequestPath.resolve(head.target, redirects: head.method != "CONNECT") {
         case .clean(let path, let query):

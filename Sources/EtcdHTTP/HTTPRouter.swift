@@ -1,10 +1,12 @@
 //  The front door of client and metrics listeners: which request goes to which handler.
 
+import EtcdMembership
 package import EtcdNet
 package import EtcdServer
 package import NIOCore
-import NIOHTTP1
 import RuntimeCore
+
+import struct NIOHTTP1.HTTPHeaders
 
 /// What the listeners of one member share.
 package struct HTTPServices: Sendable {
@@ -123,8 +125,8 @@ package final class HTTPRouter: HTTPHandler {
                 }
             case .misdirected(let host):
                 let exchange = Exchange(
-                    head: head, path: .empty, query: .empty, responder: responder,
-                    headers: HTTPHeaders())
+                    head: head, path: .empty, query: .empty,
+                    client: Client(responder: responder, headers: HTTPHeaders()))
                 exchange.respondPlain(
                     status: 421, text: RequestGate.misdirectedText(host: host))
             }

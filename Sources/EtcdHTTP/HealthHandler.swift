@@ -1,5 +1,7 @@
 //  /health, /livez and /readyz: is this member able to serve (spec http-v2 section 8).
 
+import EtcdMembership
+import EtcdNet
 import EtcdServer
 import NIOCore
 import Raft
@@ -41,7 +43,7 @@ struct HealthHandler: Sendable {
             respondHealth(exchange, fault: "RAFT NO LEADER")
             return
         }
-        passBarrier(on: exchange.responder.eventLoop) { failure in
+        passBarrier(on: exchange.eventLoop) { failure in
             self.respondHealth(exchange, fault: failure.map { "QGET ERROR:" + $0.text })
         }
     }
@@ -69,7 +71,7 @@ struct HealthHandler: Sendable {
             respond(exchange, page: page, wanted, readFailure: nil)
             return
         }
-        passBarrier(on: exchange.responder.eventLoop) { failure in
+        passBarrier(on: exchange.eventLoop) { failure in
             self.respond(exchange, page: page, wanted, readFailure: failure)
         }
     }

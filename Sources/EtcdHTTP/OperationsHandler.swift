@@ -1,5 +1,6 @@
 //  /version, /metrics and /debug/vars (spec http-v2 section 8).
 
+import EtcdMembership
 import EtcdServer
 import Protobuf
 import Raft

@@ -2,7 +2,8 @@
 //  permissions for browsers (spec http-v2 section 8).
 
 import EtcdNet
-import NIOHTTP1
+
+import struct NIOHTTP1.HTTPHeaders
 
 /// Which Host headers and which web origins are welcome.
 struct RequestGate: Sendable {

@@ -1,9 +1,13 @@
 //  The answers of the v2 keys API: headers, status and body (spec http-v2 section 3).
 
+import EtcdNet
 import EtcdServer
 import EtcdV2Store
 import NIOCore
-import NIOHTTP1
+import Raft
+import RuntimeCore
+
+import struct NIOHTTP1.HTTPHeaders
 
 /// Writes v2 answers for one member.
 struct V2Answers: Sendable {
@@ -20,25 +24,25 @@ struct V2Answers: Sendable {
 
     /// The answer to a finished operation.
     func respond(
-        _ exchange: Exchange, event: V2Event, raftIndex: UInt64, raftTerm: UInt64,
+        _ client: Client, event: V2Event, raftIndex: UInt64, raftTerm: UInt64,
         noValueOnSuccess: Bool = false
     ) {
         let headers = self.headers(
-            exchange, storeIndex: event.storeIndex, raftIndex: raftIndex, raftTerm: raftTerm)
-        exchange.responder.respond(
+            client, storeIndex: event.storeIndex, raftIndex: raftIndex, raftTerm: raftTerm)
+        client.responder.respond(
             status: event.isCreation ? 201 : 200, headers: headers,
             body: V2Answers.body(event, noValueOnSuccess: noValueOnSuccess))
     }
 
     /// The answer to a local read: raft's indexes are those of now.
-    func respond(_ exchange: Exchange, event: V2Event) {
+    func respond(_ client: Client, event: V2Event) {
         respond(
-            exchange, event: event, raftIndex: status.committed.rawValue,
+            client, event: event, raftIndex: status.committed.rawValue,
             raftTerm: status.term.rawValue)
     }
 
-    func respond(_ exchange: Exchange, error: V2Error) {
-        var headers = exchange.headers
+    func respond(_ client: Client, error: V2Error) {
+        var headers = client.headers
         headers.reserveCapacity(headers.count + 5)
         headers.add(name: "Content-Type", value: ContentType.json)
         headers.add(name: V2Answers.clusterIDHeader, value: clusterID)
@@ -46,21 +50,21 @@ struct V2Answers: Sendable {
         var body: [UInt8] = []
         body.reserveCapacity(128 + error.cause.utf8.count)
         error.writeJSON(into: &body, strippingPrefixLength: V2KeysRequest.keyPrefix.count)
-        exchange.responder.respond(
+        client.responder.respond(
             status: error.httpStatus, headers: headers, body: ByteBuffer(bytes: body))
     }
 
     /// Whatever the consensus side refuses is the one raft error of the v2 API.
-    func respond(_ exchange: Exchange, failure: ServerError) {
-        respond(exchange, error: V2Error(.raftInternal, cause: failure.text))
+    func respond(_ client: Client, failure: ServerError) {
+        respond(client, error: V2Error(.raftInternal, cause: failure.text))
     }
 
     /// The head of a watch's answer, with the indexes of the moment it began.
-    func startWatch(_ exchange: Exchange, storeIndex: UInt64) {
-        exchange.responder.start(
+    func startWatch(_ client: Client, storeIndex: UInt64) {
+        client.responder.start(
             status: 200,
             headers: headers(
-                exchange, storeIndex: storeIndex, raftIndex: status.committed.rawValue,
+                client, storeIndex: storeIndex, raftIndex: status.committed.rawValue,
                 raftTerm: status.term.rawValue))
     }
 
@@ -75,9 +79,9 @@ struct V2Answers: Sendable {
     }
 
     private func headers(
-        _ exchange: Exchange, storeIndex: UInt64, raftIndex: UInt64, raftTerm: UInt64
+        _ client: Client, storeIndex: UInt64, raftIndex: UInt64, raftTerm: UInt64
     ) -> HTTPHeaders {
-        var headers = exchange.headers
+        var headers = client.headers
         // Two more: the transport adds the length and the date.
         headers.reserveCapacity(headers.count + 7)
         headers.add(name: "Content-Type", value: ContentType.json)

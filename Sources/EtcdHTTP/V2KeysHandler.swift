@@ -1,17 +1,24 @@
 //  /v2/keys: from a request to a proposal, a read or a watch, and back.
 
+import EtcdNet
 import EtcdProto
 import EtcdServer
 import EtcdV2Store
 import RuntimeCore
 
 /// Serves the key space of one member. Called on event loops.
-struct V2KeysHandler: Sendable {
+final class V2KeysHandler: Sendable {
     static let methods = ["HEAD", "GET", "PUT", "POST", "DELETE"]
 
     let handler: RequestHandler
     let edges: HTTPEdges
     let answers: V2Answers
+
+    init(handler: RequestHandler, edges: HTTPEdges, answers: V2Answers) {
+        self.handler = handler
+        self.edges = edges
+        self.answers = answers
+    }
 
     /// - Parameters:
     ///   - key: the path behind `/v2/keys`.
@@ -25,12 +32,12 @@ struct V2KeysHandler: Sendable {
                 parameters: V2Parameters(form: form, query: exchange.query),
                 now: { handler.clock.now().wall })
         } catch {
-            answers.respond(exchange, error: error)
+            answers.respond(exchange.client, error: error)
             return
         }
         switch request.operation.method {
         case .get where request.operation.wait: watch(exchange, request)
-        case .get: respondLocally(exchange, request.operation)
+        case .get: respondLocally(exchange.client, request.operation)
         case .quorumGet: readAfterBarrier(exchange, request)
         default: write(exchange, request)
         }
@@ -38,14 +45,14 @@ struct V2KeysHandler: Sendable {
 
     /// Answers a request whose body cannot be read as the form it claims to be.
     func refuse(_ exchange: Exchange, form reason: String) {
-        answers.respond(exchange, error: V2Error(.invalidForm, cause: reason))
+        answers.respond(exchange.client, error: V2Error(.invalidForm, cause: reason))
     }
 
     /// Answers a read from this member's own tree.
-    func respondLocally(_ exchange: Exchange, _ read: V2Request) {
+    func respondLocally(_ client: Client, _ read: V2Request) {
         switch handler.getV2(read.path, recursive: read.recursive, sorted: read.sorted) {
-        case .success(let event): answers.respond(exchange, event: event)
-        case .failure(let error): answers.respond(exchange, error: error)
+        case .success(let event): answers.respond(client, event: event)
+        case .failure(let error): answers.respond(client, error: error)
         }
     }
 
@@ -63,27 +70,28 @@ struct V2KeysHandler: Sendable {
         _ exchange: Exchange, _ request: V2KeysRequest,
         _ start: (ReplyAddress) -> Result<RequestID, ServerError>
     ) {
-        let edge = edges.edge(of: exchange.responder.eventLoop)
-        let waiter = V2RequestWaiter(keys: self, edge: edge, exchange: exchange, request: request)
+        let edge = edges.edge(of: exchange.eventLoop)
+        let waiter = V2RequestWaiter(
+            keys: self, edge: edge, client: exchange.client, request: request)
         let token = edge.register(
             waiter, timeoutMilliseconds: handler.requestTimeoutMilliseconds)
         switch start(ReplyAddress(edge: edge, token: token)) {
         case .success(let id): waiter.id = id
         case .failure(let error):
             edge.cancel(token)
-            answers.respond(exchange, failure: error)
+            answers.respond(exchange.client, failure: error)
         }
     }
 
     private func watch(_ exchange: Exchange, _ request: V2KeysRequest) {
         let waiter = V2WatchWaiter(
-            keyspace: handler.keyspace, edge: edges.edge(of: exchange.responder.eventLoop),
-            responder: exchange.responder, isStream: request.operation.stream)
+            keyspace: handler.keyspace, edge: edges.edge(of: exchange.eventLoop),
+            responder: exchange.client.responder, isStream: request.operation.stream)
         switch waiter.begin(request.operation) {
         case .success(let storeIndex):
-            answers.startWatch(exchange, storeIndex: storeIndex)
+            answers.startWatch(exchange.client, storeIndex: storeIndex)
             waiter.started()
-        case .failure(let error): answers.respond(exchange, error: error)
+        case .failure(let error): answers.respond(exchange.client, error: error)
         }
     }
 }
@@ -92,16 +100,19 @@ struct V2KeysHandler: Sendable {
 private final class V2RequestWaiter: EdgeWaiter {
     private let keys: V2KeysHandler
     private let edge: HTTPEdge
-    private let exchange: Exchange
-    private let request: V2KeysRequest
+    private let client: Client
+    private let noValueOnSuccess: Bool
+    /// What to do once the barrier is passed.
+    private let read: V2Request?
     /// Known once the request has been handed in.
     var id: RequestID?
 
-    init(keys: V2KeysHandler, edge: HTTPEdge, exchange: Exchange, request: V2KeysRequest) {
+    init(keys: V2KeysHandler, edge: HTTPEdge, client: Client, request: V2KeysRequest) {
         self.keys = keys
         self.edge = edge
-        self.exchange = exchange
-        self.request = request
+        self.client = client
+        noValueOnSuccess = request.noValueOnSuccess
+        read = request.operation.method == .quorumGet ? request.operation : nil
     }
 
     func receive(_ reply: Reply, token: UInt64) {
@@ -109,19 +120,27 @@ private final class V2RequestWaiter: EdgeWaiter {
         switch reply {
         case .v2(.success(let event), let raftIndex, let raftTerm):
             keys.answers.respond(
-                exchange, event: event, raftIndex: raftIndex, raftTerm: raftTerm,
-                noValueOnSuccess: request.noValueOnSuccess)
-        case .v2(.failure(let error), _, _): keys.answers.respond(exchange, error: error)
-        case .barrier: keys.respondLocally(exchange, request.operation)
-        case .failed(let error): keys.answers.respond(exchange, failure: error)
+                client, event: event, raftIndex: raftIndex, raftTerm: raftTerm,
+                noValueOnSuccess: noValueOnSuccess)
+        case .v2(.failure(let error), _, _): keys.answers.respond(client, error: error)
+        case .failed(let error): keys.answers.respond(client, failure: error)
+        case .barrier: barrierPassed()
         case .v2Watch, .v2WatchEnded, .members:
-            keys.answers.respond(exchange, failure: .unknownMethod)
+            keys.answers.respond(client, failure: .unknownMethod)
+        }
+    }
+
+    private func barrierPassed() {
+        if let read {
+            keys.respondLocally(client, read)
+        } else {
+            keys.answers.respond(client, failure: .unknownMethod)
         }
     }
 
     func timedOut(token: UInt64) {
         if let id { keys.handler.forget(id) }
-        keys.answers.respond(exchange, failure: keys.handler.errorAfterFullTimeout())
+        keys.answers.respond(client, failure: keys.handler.errorAfterFullTimeout())
     }
 }
 

@@ -1,5 +1,6 @@
 //  From the parameters of an HTTP request to an operation on the v2 tree.
 
+import EtcdNet
 import EtcdProto
 import EtcdV2Store
 import RuntimeCore

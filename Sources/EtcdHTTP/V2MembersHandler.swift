@@ -2,10 +2,13 @@
 //  section 5).
 
 import EtcdMembership
+import EtcdNet
 import EtcdServer
 import Protobuf
 import Raft
 import RuntimeCore
+
+import struct NIOHTTP1.HTTPHeaders
 
 struct V2MembersHandler: Sendable {
     static let methods = ["GET", "POST", "DELETE", "PUT"]
@@ -84,7 +87,7 @@ struct V2MembersHandler: Sendable {
         _ exchange: Exchange, _ id: MemberID, finish: @escaping ([Member]) -> Void,
         _ start: (ReplyAddress) -> Result<RequestID, ServerError>
     ) {
-        let edge = edges.edge(of: exchange.responder.eventLoop)
+        let edge = edges.edge(of: exchange.eventLoop)
         let waiter = MemberChangeWaiter(edge: edge, handler: handler) { outcome in
             switch outcome {
             case .success(let members): finish(members)

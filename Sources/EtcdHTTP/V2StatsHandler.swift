@@ -1,6 +1,7 @@
 //  /v2/stats: counters of this member, of the leader's followers and of the store (spec http-v2
 //  section 6).
 
+import EtcdMembership
 import EtcdServer
 import Protobuf
 import Raft

@@ -52,9 +52,14 @@ enum ASCII {
             || byte == UInt8(ascii: "-") || byte == dot
     }
 
-    /// What Go lets pass in a Host header.
+    /// Letters, digits and `!$%&'()*+,-.:;=[]_~`: what Go lets pass in a Host header.
+    private static let lowHostBits: UInt64 = 0x2FFF_7FF2_0000_0000
+    private static let highHostBits: UInt64 = 0x47FF_FFFE_AFFF_FFFE
+
+    @inline(__always)
     static func isHostByte(_ byte: UInt8) -> Bool {
-        isLetter(byte) || isDigit(byte) || "!$%&'()*+,-.:;=[]_~".utf8.contains(byte)
+        if byte < 64 { return lowHostBits >> UInt64(byte) & 1 == 1 }
+        return byte < 128 && highHostBits >> UInt64(byte - 64) & 1 == 1
     }
 
     /// ASCII letters compared without case; `lowercase` must be in lower case.

@@ -70,7 +70,9 @@ final class AcceptGate: ChannelDuplexHandler {
     }
 
     private func resume() {
-        guard holdsRead, !isRetrying, !isClosed, connections < maxConnections, let context else { return }
+        guard holdsRead, !isRetrying, !isClosed, connections < maxConnections, let context else {
+            return
+        }
         holdsRead = false
         context.read()
     }

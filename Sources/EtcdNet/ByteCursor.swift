@@ -46,17 +46,20 @@ struct ByteCursor {
     mutating func write(fieldName: String) {
         var fieldName = fieldName
         fieldName.withUTF8 { bytes in
+            let target = position
             var isStart = true
-            for byte in bytes {
+            for index in 0..<bytes.count {
+                let byte = bytes[index]
                 if isStart, byte >= UInt8(ascii: "a"), byte <= UInt8(ascii: "z") {
-                    write(byte & 0xDF)
+                    target[index] = byte & 0xDF
                 } else if !isStart, byte >= UInt8(ascii: "A"), byte <= UInt8(ascii: "Z") {
-                    write(byte | 0x20)
+                    target[index] = byte | 0x20
                 } else {
-                    write(byte)
+                    target[index] = byte
                 }
                 isStart = byte == UInt8(ascii: "-")
             }
+            position += bytes.count
         }
     }
 
@@ -64,9 +67,13 @@ struct ByteCursor {
     mutating func write(fieldValue: String) {
         var fieldValue = fieldValue
         fieldValue.withUTF8 { bytes in
-            for byte in bytes {
-                write(byte == ASCII.lineFeed || byte == ASCII.carriageReturn ? ASCII.space : byte)
+            let target = position
+            for index in 0..<bytes.count {
+                let byte = bytes[index]
+                let breaksLine = byte == ASCII.lineFeed || byte == ASCII.carriageReturn
+                target[index] = breaksLine ? ASCII.space : byte
             }
+            position += bytes.count
         }
     }
 }

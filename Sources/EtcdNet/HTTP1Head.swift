@@ -72,6 +72,7 @@ struct HTTP1HeadParser {
 
     static func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTP1Refusal) -> HTTP1Head {
         var parser = HTTP1HeadParser()
+        parser.head.fields.reserveCapacity(8)
         var position = parser.lineEnd(in: bytes, from: 0)
         try parser.parseRequestLine(parser.line(in: bytes, 0, position))
         position += 1
@@ -157,10 +158,16 @@ extension HTTP1HeadParser {
         try parseTarget(target)
     }
 
+    /// `HTTP/1.1`
+    private static let http11: UInt64 = 0x4854_5450_2F31_2E31
+
     mutating func parseVersion(
         _ version: UnsafeRawBufferPointer
     ) throws(HTTP1Refusal) {
-        guard version.count == 8, version.starts(with: "HTTP/".utf8), version[6] == ASCII.dot,
+        guard version.count == 8 else { throw .malformed }
+        let word = UInt64(bigEndian: version.loadUnaligned(as: UInt64.self))
+        if word == Self.http11 { return }
+        guard word & 0xFFFF_FFFF_FF00_FF00 == Self.http11 & 0xFFFF_FFFF_FF00_FF00,
             ASCII.isDigit(version[5]), ASCII.isDigit(version[7])
         else { throw .malformed }
         // Go reports this only after the fields; nothing that follows can change the answer.

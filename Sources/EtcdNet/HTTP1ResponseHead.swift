@@ -56,10 +56,16 @@ struct HTTP1ResponseHead {
     private func survey() -> Facts {
         var facts = Facts()
         var previous = ""
+        var previousFirst: UInt8 = 0
         for (name, value) in headers {
             facts.bytes += name.utf8.count + value.utf8.count + 4
-            if name < previous { facts.isSorted = false }
+            // Most names differ in their first byte.
+            let first = name.utf8.first ?? 0
+            if first < previousFirst || (first == previousFirst && name < previous) {
+                facts.isSorted = false
+            }
             previous = name
+            previousFirst = first
             switch name.utf8.count {
             case 4 where Self.equals(name, "date"): facts.hasDate = true
             case 10 where Self.equals(name, "connection"): facts.hasFramingField = true

@@ -46,7 +46,9 @@ struct HTTP2RequestFields {
 
     /// Bytes beyond ASCII become escapes, so that the text keeps them.
     private static func escaped(_ path: UnsafeRawBufferPointer) -> String {
-        guard path.contains(where: { $0 >= 0x80 }) else { return String(decoding: path, as: UTF8.self) }
+        guard path.contains(where: { $0 >= 0x80 }) else {
+            return String(decoding: path, as: UTF8.self)
+        }
         var text: [UInt8] = []
         for byte in path {
             if byte < 0x80 {

@@ -116,7 +116,8 @@ struct HTTP2FieldBlock {
         for (name, value) in headers {
             let start = text.count
             for byte in name.utf8 {
-                text.append(byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 32 : byte)
+                text.append(
+                    byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 32 : byte)
             }
             let isUnwanted = text.withUnsafeBytes {
                 Self.isConnectionSpecific(UnsafeRawBufferPointer(rebasing: $0[start...]))

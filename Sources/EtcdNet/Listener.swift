@@ -1,7 +1,7 @@
 //  A bound socket and its connections, spread over all event loops.
 
 import Glibc
-import NIOCore
+package import NIOCore
 import NIOPosix
 
 /// Safe to use from any thread.
@@ -197,4 +197,14 @@ extension ListenAddress {
 
     /// Go's name of the network.
     fileprivate var network: String { isTCP ? "tcp" : "unix" }
+}
+
+/// Adds what serves one connection to the pipeline of `channel`. Called on its loop; for channels
+/// that come from elsewhere than a listener.
+package func serve(
+    _ channel: any Channel, settings: ListenerSettings = ListenerSettings(),
+    handler: any HTTPHandler
+) throws {
+    let loop = ListenerLoop(eventLoop: channel.eventLoop, settings: settings)
+    try channel.pipeline.syncOperations.addHandler(ProtocolDemux(loop: loop, handler: handler))
 }

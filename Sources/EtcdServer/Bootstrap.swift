@@ -24,6 +24,8 @@ package struct DataDirectory: Sendable, Hashable {
 /// The replica cannot start from what it found. The text names the file and what to do.
 package struct BootstrapError: Error, Sendable, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// What the disk holds, opened for more. Not Sendable: the log role takes the files over.

@@ -35,13 +35,13 @@ final class PeerActivity: Sendable {
             })
     }
 
-    /// A stream that had started ended.
-    func streamEnded(_ reason: String) {
-        deactivated(
-            state.withLock { state in
-                state.streams -= 1
-                return state.deactivate()
-            }, reason)
+    /// A stream that had started ended; `nil` when we ended it, which is no news.
+    func streamEnded(_ reason: String?) {
+        let isNews = state.withLock { state in
+            state.streams -= 1
+            return state.deactivate()
+        }
+        if let reason { deactivated(isNews, reason) }
     }
 
     func postSucceeded(at now: Instant) {

@@ -48,7 +48,7 @@ final class PeerStreamReader: HTTPClientStreamDelegate {
         case .dialling(let stream), .refused(let stream, _, _): stream.cancel()
         case .reading(let stream, _):
             stream.cancel()
-            context.activity.streamEnded("stopped")
+            context.activity.streamEnded(nil)
         case .stopped: break
         }
     }

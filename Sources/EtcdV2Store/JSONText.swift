@@ -41,7 +41,7 @@ extension [UInt8] {
 
     /// The inside of a JSON string; U+FFFD itself is escaped only on demand.
     mutating func appendEscaped(_ text: Bytes, escapingReplacements: Bool = false) {
-        text.withUnsafeBytes { text in
+        text.withBuffer { text in
             var plainStart = 0
             var position = 0
             while position < text.count {
@@ -67,7 +67,7 @@ extension [UInt8] {
     }
 
     private mutating func appendEscape(
-        of text: UnsafeRawBufferPointer, at position: Int, length: Int
+        of text: UnsafeBufferPointer<UInt8>, at position: Int, length: Int
     ) {
         let byte = text[position]
         switch (length, byte) {
@@ -100,7 +100,7 @@ extension UInt8 {
 /// What counts as UTF-8: shortest forms, no surrogates, nothing beyond U+10FFFF.
 enum UTF8Text {
     /// Length of the encoded character at `position`; 0 when there is none.
-    static func sequenceLength(_ text: UnsafeRawBufferPointer, at position: Int) -> Int {
+    static func sequenceLength(_ text: UnsafeBufferPointer<UInt8>, at position: Int) -> Int {
         func continues(_ offset: Int, _ range: ClosedRange<UInt8> = 0x80...0xBF) -> Bool {
             position + offset < text.count && range.contains(text[position + offset])
         }
@@ -117,13 +117,13 @@ enum UTF8Text {
         }
     }
 
-    static func isReplacement(_ text: UnsafeRawBufferPointer, at position: Int) -> Bool {
+    static func isReplacement(_ text: UnsafeBufferPointer<UInt8>, at position: Int) -> Bool {
         position + 2 < text.count && text[position] == 0xEF && text[position + 1] == 0xBF
             && text[position + 2] == 0xBD
     }
 
     /// U+2028 or U+2029.
-    static func isLineSeparator(_ text: UnsafeRawBufferPointer, at position: Int) -> Bool {
+    static func isLineSeparator(_ text: UnsafeBufferPointer<UInt8>, at position: Int) -> Bool {
         position + 2 < text.count && text[position] == 0xE2 && text[position + 1] == 0x80
             && (text[position + 2] == 0xA8 || text[position + 2] == 0xA9)
     }
@@ -131,7 +131,7 @@ enum UTF8Text {
     /// `bytes` with every byte that is not part of a character replaced by U+FFFD, as Go does it;
     /// Swift's own repair replaces several at once.
     static func repaired(_ bytes: Bytes) -> String {
-        let repaired = bytes.withUnsafeBytes { text in
+        let repaired = bytes.withBuffer { text in
             var result: [UInt8] = []
             result.reserveCapacity(text.count)
             var position = 0

@@ -84,10 +84,10 @@ extension V2Event {
     /// removal of a directory whose path is a mere string prefix of its own, as in etcd.
     fileprivate func concerns(_ path: Bytes, recursive: Bool) -> Bool {
         if isRefresh { return false }
-        if node.key == path { return true }
+        if node.key.hasSameContent(path) { return true }
         if recursive, node.key.isBelow(path), !node.key.isHidden(below: path) { return true }
         return (action == .delete || action == .expire) && (previous?.isDirectory ?? false)
-            && path.count >= node.key.count && path.prefix(node.key.count) == node.key
+            && path.hasPrefix(node.key)
     }
 }
 
@@ -96,14 +96,14 @@ extension Bytes {
     fileprivate func isBelow(_ path: Bytes) -> Bool {
         if path.count == 1 { return count > 1 }
         return count > path.count && self[path.count] == V2Path.slash
-            && prefix(path.count) == path
+            && hasPrefix(path)
     }
 
     /// For a path below `path`: whether a component after it is hidden.
     fileprivate func isHidden(below path: Bytes) -> Bool {
         var components = V2PathComponents(self)
         while let name = components.next() {
-            if components.end > path.count, name.isHiddenName { return true }
+            if components.end > path.count, name.isHidden { return true }
         }
         return false
     }

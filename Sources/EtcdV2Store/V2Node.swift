@@ -8,7 +8,7 @@ final class V2Node {
     /// Empty for directories.
     var value: Bytes
     /// By name; `nil` for files.
-    var children: [Bytes: V2Node]?
+    var children: [V2Name: V2Node]?
     var createdIndex: UInt64
     var modifiedIndex: UInt64
     /// `nil` for a permanent node. Only `V2ExpiryHeap` sets it.
@@ -31,10 +31,10 @@ final class V2Node {
 
     var isDirectory: Bool { children != nil }
 
-    func child(_ name: Bytes) -> V2Node? { children?[name] }
+    func child(_ name: V2Name) -> V2Node? { children?[name] }
 
     /// Children by ascending name, bytewise.
-    var sortedChildren: [(key: Bytes, value: V2Node)] {
+    var sortedChildren: [(key: V2Name, value: V2Node)] {
         (children ?? [:]).sorted { $0.key < $1.key }
     }
 }
@@ -49,7 +49,7 @@ struct V2ExpiryHeap {
 
         static func < (left: Entry, right: Entry) -> Bool {
             left.expiration != right.expiration
-                ? left.expiration < right.expiration : left.path < right.path
+                ? left.expiration < right.expiration : left.path.precedes(right.path)
         }
     }
 

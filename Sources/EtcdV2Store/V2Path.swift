@@ -3,7 +3,7 @@
 import RuntimeCore
 
 /// An absolute path without empty, `.` or `..` components and without a trailing slash.
-struct V2Path: Hashable {
+struct V2Path: Equatable {
     /// `/`, or `/` and components joined by `/`.
     let bytes: Bytes
 
@@ -15,28 +15,32 @@ struct V2Path: Hashable {
         bytes = Self.isClean(raw) ? raw : Self.cleaned(raw)
     }
 
-    /// `component` must be neither empty nor contain a slash.
-    func appending(_ component: Bytes) -> V2Path {
+    /// The path of a child.
+    func appending(_ name: V2Name) -> V2Path {
         var joined: [UInt8] = []
-        joined.reserveCapacity(bytes.count + 1 + component.count)
-        if !isRoot { bytes.withUnsafeBytes { joined.append(contentsOf: $0) } }
+        joined.reserveCapacity(bytes.count + 1 + name.bytes.count)
+        if !isRoot { bytes.withBuffer { joined.append(contentsOf: $0) } }
         joined.append(Self.slash)
-        component.withUnsafeBytes { joined.append(contentsOf: $0) }
+        name.bytes.withBuffer { joined.append(contentsOf: $0) }
         return V2Path(clean: Bytes(joined))
     }
 
     private init(clean: Bytes) { bytes = clean }
+
+    static func == (left: V2Path, right: V2Path) -> Bool {
+        left.bytes.hasSameContent(right.bytes)
+    }
 
     var isRoot: Bool { bytes.count == 1 }
     var components: V2PathComponents { V2PathComponents(bytes) }
 
     /// Number of components; 0 for the root.
     var depth: Int {
-        isRoot ? 0 : bytes.withUnsafeBytes { $0.count { $0 == Self.slash } }
+        isRoot ? 0 : bytes.withBuffer { $0.count { $0 == Self.slash } }
     }
 
     private static func isClean(_ raw: Bytes) -> Bool {
-        raw.withUnsafeBytes { raw in
+        raw.withBuffer { raw in
             guard let first = raw.first, first == slash else { return false }
             if raw.count == 1 { return true }
             var start = 1
@@ -52,13 +56,13 @@ struct V2Path: Hashable {
         }
     }
 
-    private static func isRelative(_ component: Slice<UnsafeRawBufferPointer>) -> Bool {
+    private static func isRelative(_ component: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
         component.count <= 2 && component.allSatisfy { $0 == dot }
     }
 
     private static func cleaned(_ raw: Bytes) -> Bytes {
         var result: [UInt8] = []
-        raw.withUnsafeBytes { raw in
+        raw.withBuffer { raw in
             var start = 0
             for position in 0...raw.count
             where position == raw.count || raw[position] == slash {
@@ -81,7 +85,7 @@ struct V2Path: Hashable {
     }
 }
 
-/// The components of a clean path from the root down, as slices of it.
+/// The components of a clean path from the root down, sharing its storage.
 struct V2PathComponents: Sequence, IteratorProtocol {
     private let path: Bytes
     /// Everything before was given out: the length of the path down to the last component.
@@ -97,22 +101,14 @@ struct V2PathComponents: Sequence, IteratorProtocol {
         self.end = end
     }
 
-    mutating func next() -> Bytes? {
+    mutating func next() -> V2Name? {
         guard end < path.count else { return nil }
         let start = end + 1
-        end = path.withUnsafeBytes { path in
+        end = path.withBuffer { path in
             var position = start
             while position < path.count, path[position] != V2Path.slash { position += 1 }
             return position
         }
-        return path[start..<end]
+        return V2Name(path[start..<end])
     }
-}
-
-extension Bytes {
-    /// True for the last component of a hidden node's path.
-    var isHiddenName: Bool { !isEmpty && self[0] == UInt8(ascii: "_") }
-
-    /// The same content in storage of its own, so that keeping it does not keep a whole message.
-    var compacted: Bytes { Bytes(array) }
 }

@@ -25,16 +25,16 @@ package struct V2Statistics: Sendable, Hashable {
     /// Name in JSON and counter, in etcd's order.
     static let fields: [(name: StaticString, path: Counter)] = [
         ("getsSuccess", \.getsSuccess), ("getsFail", \.getsFail),
-            ("setsSuccess", \.setsSuccess), ("setsFail", \.setsFail),
-            ("deleteSuccess", \.deleteSuccess), ("deleteFail", \.deleteFail),
-            ("updateSuccess", \.updateSuccess), ("updateFail", \.updateFail),
-            ("createSuccess", \.createSuccess), ("createFail", \.createFail),
-            ("compareAndSwapSuccess", \.compareAndSwapSuccess),
-            ("compareAndSwapFail", \.compareAndSwapFail),
-            ("compareAndDeleteSuccess", \.compareAndDeleteSuccess),
-            ("compareAndDeleteFail", \.compareAndDeleteFail),
-            ("expireCount", \.expireCount), ("watchers", \.watchers),
-        ]
+        ("setsSuccess", \.setsSuccess), ("setsFail", \.setsFail),
+        ("deleteSuccess", \.deleteSuccess), ("deleteFail", \.deleteFail),
+        ("updateSuccess", \.updateSuccess), ("updateFail", \.updateFail),
+        ("createSuccess", \.createSuccess), ("createFail", \.createFail),
+        ("compareAndSwapSuccess", \.compareAndSwapSuccess),
+        ("compareAndSwapFail", \.compareAndSwapFail),
+        ("compareAndDeleteSuccess", \.compareAndDeleteSuccess),
+        ("compareAndDeleteFail", \.compareAndDeleteFail),
+        ("expireCount", \.expireCount), ("watchers", \.watchers),
+    ]
 
     func writeJSON(into bytes: inout [UInt8]) {
         for (position, field) in Self.fields.enumerated() {

@@ -119,7 +119,7 @@ private struct SavedStoreReader {
             let child = try self.node(depth: depth + 1)
             path.removeLast(path.count - length)
             // Names that were no UTF-8 may have become equal; as in Go, the last one stays.
-            if let earlier = node.children?.updateValue(child, forKey: Bytes(name)) {
+            if let earlier = node.children?.updateValue(child, forKey: V2Name(Bytes(name))) {
                 expiries.removeTree(earlier)
             }
         } while try json.hasNextMember()

@@ -65,10 +65,10 @@ extension V2Store {
         bytes.append(UInt8(ascii: "{"))
         for (position, (name, child)) in node.sortedChildren.enumerated() {
             if position > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes.appendJSONString(name)
+            bytes.appendJSONString(name.bytes)
             bytes.append(UInt8(ascii: ":"))
             path.append(V2Path.slash)
-            path.appendEscaped(name)
+            path.appendEscaped(name.bytes)
             write(child, at: &path, into: &bytes)
             path.removeLast(path.count - length)
         }

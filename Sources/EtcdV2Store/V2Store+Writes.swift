@@ -254,7 +254,6 @@ extension V2Store {
     // MARK: conditions
 
     private func refuseReadOnly(_ path: V2Path) throws(V2Error) {
-        // Only the root and its children can be read-only.
         if readOnlyPaths.contains(path) { throw failure(.rootIsReadOnly, Bytes("/")) }
     }
 
@@ -263,7 +262,7 @@ extension V2Store {
     ) throws(V2Error) {
         if node.isDirectory { throw failure(.notAFile, path.bytes) }
         var differences: [Bytes] = []
-        if !previousValue.isEmpty, previousValue != node.value {
+        if !previousValue.isEmpty, !previousValue.hasSameContent(node.value) {
             differences.append(difference(previousValue, node.value))
         }
         if previousIndex != 0, previousIndex != node.modifiedIndex {
@@ -280,9 +279,9 @@ extension V2Store {
     }
 
     /// Index of the next change in twenty digits, so that names order as their creation.
-    private var nextInOrderName: Bytes {
+    private var nextInOrderName: V2Name {
         var name: [UInt8] = []
         name.appendDecimal(currentIndex + 1, width: 20)
-        return Bytes(name)
+        return V2Name(Bytes(name))
     }
 }

@@ -17,7 +17,7 @@ package final class V2Store {
 
     var root = V2Node(directoryAt: 0)
     /// Paths that no write may touch: the root and the namespaces.
-    let readOnlyPaths: Set<V2Path>
+    let readOnlyPaths: [V2Path]
     /// Number of changes so far; each takes exactly one.
     package internal(set) var currentIndex: UInt64 = 0
     package internal(set) var statistics = V2Statistics()
@@ -28,7 +28,7 @@ package final class V2Store {
     /// An empty store with one directory for each of `namespaces`, all with index 0.
     package init(namespaces: [String] = ["/0", "/1"]) {
         let paths = namespaces.map { V2Path(Bytes($0)) }
-        readOnlyPaths = Set(paths + [V2Path(Bytes("/"))])
+        readOnlyPaths = paths + [V2Path(Bytes("/"))]
         for path in paths where !path.isRoot { _ = insert(path, lookUp(path), at: 0) }
     }
 
@@ -171,7 +171,7 @@ package final class V2Store {
             modifiedIndex: node.modifiedIndex, createdIndex: node.createdIndex)
         guard levels > 0, let children = node.children, !children.isEmpty else { return view }
         view.nodes.reserveCapacity(children.count)
-        for (name, child) in node.sortedChildren where !name.isHiddenName {
+        for (name, child) in node.sortedChildren where !name.isHidden {
             view.nodes.append(
                 self.view(
                     of: child, at: path.appending(name), now: now, levels: levels - 1))

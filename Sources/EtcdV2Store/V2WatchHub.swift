@@ -13,7 +13,7 @@ struct V2WatchHub {
     /// A watched path, or one on the way to it.
     private final class Place {
         var watchers: [V2WatchID: Watcher] = [:]
-        var places: [Bytes: Place] = [:]
+        var places: [V2Name: Place] = [:]
 
         var isEmpty: Bool { watchers.isEmpty && places.isEmpty }
     }
@@ -56,7 +56,7 @@ struct V2WatchHub {
     /// Unknown ids are ignored: the watch may have ended meanwhile.
     mutating func remove(_ id: V2WatchID) {
         guard let path = paths.removeValue(forKey: id) else { return }
-        var way: [(place: Place, name: Bytes)] = []
+        var way: [(place: Place, name: V2Name)] = []
         var place = root
         for name in path.components {
             guard let next = place.places[name] else { return }
@@ -111,7 +111,7 @@ struct V2WatchHub {
         var hidden = 0
         for name in V2PathComponents(path) {
             depth += 1
-            if name.isHiddenName { hidden = depth }
+            if name.isHidden { hidden = depth }
         }
         return hidden
     }

@@ -13,7 +13,7 @@ extension WAL {
     /// - Returns: whether there is more to do.
     package func prepareNextSegment() throws(WALError) -> Bool {
         try checkUsable()
-        if tail.offset < segmentBytes, max(tail.offset, tail.zeroedBytes) < segmentBytes {
+        if max(tail.offset, tail.zeroedBytes) < segmentBytes {
             try zeroAhead()
             return true
         }

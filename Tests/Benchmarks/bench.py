@@ -1,8 +1,9 @@
 """Measures our program beside Debian's etcd on the same machine, in one run, and prints ratios.
 
-For one and three members, on a disk and in memory, for 1, 64 and 256 connections: PUT, GET and quorum
-GET of random keys among ten thousand, driven by wrk against the leader. The two programs take turns
-within every line of the table, so that a noisy machine hurts both. Started by scripts/bench.sh v2."""
+For one and three members, on a disk and in memory, for 1, 64 and 256 connections: PUT, GET and
+quorum GET of random keys among ten thousand, driven by wrk against the leader. The two programs
+take turns within every line of the table, so that a noisy machine hurts both. Started by
+scripts/bench.sh v2."""
 
 import json
 import os
@@ -170,7 +171,8 @@ def compare(size, place):
 
 def main():
     os.makedirs(DISK, exist_ok=True)
-    print(f"ours: {harness.OURS}   etcd: {harness.REFERENCE}   {SECONDS} s each, median of {REPEATS}")
+    print(f"ours: {harness.OURS}   etcd: {harness.REFERENCE}")
+    print(f"{SECONDS} s each, median of {REPEATS}")
     print(f"cpu s: server CPU seconds per 100k requests, all members; MiB: peak of the largest "
           f"member; ×: ours / etcd\n\n{HEADING}\n{'─' * len(HEADING)}")
     for place in CHOSEN:

@@ -1,6 +1,7 @@
 //  The table of waiters, its deadlines, and late replies.
 
 import EtcdServer
+import NIOCore
 import NIOEmbedded
 import RuntimeCore
 import Testing

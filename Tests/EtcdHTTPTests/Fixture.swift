@@ -5,10 +5,11 @@ import EtcdMembership
 import EtcdProto
 import NIOCore
 import NIOEmbedded
-import NIOHTTP1
 import Raft
 import RuntimeCore
 import Synchronization
+
+import struct NIOHTTP1.HTTPHeaders
 
 @testable import EtcdHTTP
 @testable import EtcdNet
@@ -138,7 +139,7 @@ final class Fixture {
                 processFacts: {
                     ProcessFacts(
                         commandLine: ["etcd", "--name", "ref"], fileDescriptorLimit: 1024,
-                        heapInUse: 10, heapTotal: 30)
+                        residentBytes: 10, virtualBytes: 30)
                 }))
     }
 

@@ -1,8 +1,11 @@
 //  /health, /livez and /readyz (spec http-v2 section 8).
 
 import EtcdServer
+import Raft
 import RuntimeCore
 import Testing
+
+import struct NIOHTTP1.HTTPHeaders
 
 @testable import EtcdHTTP
 @testable import EtcdServer
@@ -96,7 +99,8 @@ import Testing
     @Test func countsChecks() {
         let fixture = Fixture()
         _ = fixture.send("GET", "/livez")
-        let page = MetricsPage([{ text in fixture.metrics.write(into: &text) }])
+        let metrics = fixture.metrics
+        let page = MetricsPage([{ text in metrics.write(into: &text) }])
         let text = String(decoding: page.metricsText(), as: UTF8.self)
         #expect(text.contains("etcd_server_health_success 0\n"))
         #expect(

@@ -3,8 +3,13 @@
 import EtcdProto
 import EtcdServer
 import EtcdV2Store
+import NIOCore
+import NIOEmbedded
 import RuntimeCore
+import Synchronization
 import Testing
+
+import struct NIOHTTP1.HTTPHeaders
 
 @testable import EtcdHTTP
 

@@ -2,8 +2,11 @@
 
 import EtcdMembership
 import EtcdServer
+import Raft
 import RuntimeCore
 import Testing
+
+import struct NIOHTTP1.HTTPHeaders
 
 @testable import EtcdHTTP
 @testable import EtcdServer

@@ -2,8 +2,12 @@
 
 import EtcdServer
 import EtcdV2Store
+import NIOCore
+import NIOEmbedded
 import RuntimeCore
 import Testing
+
+import struct NIOHTTP1.HTTPHeaders
 
 @testable import EtcdHTTP
 

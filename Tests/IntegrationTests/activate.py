@@ -1,5 +1,5 @@
-"""Stands in for systemd's socket activation: binds listeners, hands them over as descriptors 3 and
-up, and becomes the program. python3 activate.py client=127.0.0.1:2379[,NAME=HOST:PORT] PROGRAM ..."""
+"""Stands in for systemd's socket activation: binds listeners, hands them over as descriptors 3
+and up, and becomes the program: activate.py client=127.0.0.1:2379[,NAME=HOST:PORT] PROGRAM ..."""
 
 import os
 import socket

@@ -50,7 +50,8 @@ def delete(path, query="", **more):
 
 def write(method, path, query, form, headers, more):
     text = form if isinstance(form, str) else urllib.parse.urlencode(form)
-    return Case(method, keys(path, query), [("Content-Type", FORM), *headers], text.encode(), **more)
+    fields = [("Content-Type", FORM), *headers]
+    return Case(method, keys(path, query), fields, text.encode(), **more)
 
 
 def put(path, form=(), query="", headers=(), **more):

@@ -1,8 +1,8 @@
 """Kills members at random under load and holds every answer against what was acknowledged before.
 Used by test_chaos.py; by hand: ETCD_SWIFT_BINARY=... python3 chaos.py 50
 
-Each writer counts upwards in a key that nobody else writes. A write whose outcome is unknown (error,
-timeout) may still take effect later, so its key is left behind and a new one begun. For every key
+Each writer counts upwards in a key that nobody else writes. A write whose outcome is unknown (an
+error, a timeout) may still take effect later, so its key is left and a new one begun. For every key
     floor    the highest value acknowledged to the writer or returned by a quorum read
     ceiling  the highest value that was sent
 must enclose every quorum read that starts after the floor was known."""

@@ -1,12 +1,12 @@
-"""Makes the golden data of EtcdWALTests: log segments and snapshot files as etcd 3.4 wrote them, and
-beside each what a client saw. Started by scripts/golden.sh: golden.py TARGET_DIRECTORY
+"""Makes the golden data of EtcdWALTests: log segments and snapshot files as etcd 3.4 wrote them,
+and beside each what a client saw. Started by scripts/golden.sh: golden.py TARGET_DIRECTORY
 
     *.wal *.snap   odd content with a snapshot every 20 entries, two of them, stopped cleanly
     plain/         all of the odd content in one log, killed with SIGKILL
     members/       the log of a leader of three: conf changes, two terms, an update, a removal
 
-Each with expected.json; the zeros of preallocation are cut off the segments. The ids of the first two
-are those of the documents: advertised http://localhost:2380, token etcd-cluster."""
+Each with expected.json; the zeros of preallocation are cut off the segments. The ids of the first
+two are those of the documents: advertised http://localhost:2380, token etcd-cluster."""
 
 import json
 import os

@@ -228,6 +228,9 @@ class Member:
     def members(self):
         return self.request("GET", "/v2/members").json()["members"]
 
+    def cluster_version(self):
+        return self.request("GET", "/version").json()["etcdcluster"]
+
     def id(self):
         return self.request("GET", "/v2/stats/self").json()["id"]
 

@@ -1,6 +1,6 @@
-"""Members are killed with SIGKILL under load: no acknowledged write is lost, no quorum read is stale,
-and the others write again within the promised time. Rounds: ETCD_SWIFT_CHAOS_ROUNDS (8; 50 by hand).
-"""
+"""Members are killed with SIGKILL under load: no acknowledged write is lost, no quorum read is
+stale, and the others write again in the promised time. Rounds: ETCD_SWIFT_CHAOS_ROUNDS (8; 50 by
+hand)."""
 
 import random
 

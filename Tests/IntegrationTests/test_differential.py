@@ -46,7 +46,8 @@ def run_table(pair, cases):
             continue
         lines = compare.difference(theirs, ours, "sorted=true" in case.target, mode)
         if lines:
-            found.append("\n".join([f"#{number} {case}", *[f"    {line.rstrip()}" for line in lines]]))
+            shown = "".join(f"\n    {line.rstrip()}" for line in lines)
+            found.append(f"#{number} {case}{shown}")
     return found
 
 
@@ -59,9 +60,8 @@ def test_same_answers(reference, table):
     with Pair(reference) as pair:
         found = run_table(pair, cases)
     if found:
-        report = "\n\n".join(found)
-        pytest.fail(f"{len(found)} of {len(cases)} answers differ (- reference, + ours)\n\n{report}",
-                    pytrace=False)
+        title = f"{len(found)} of {len(cases)} answers differ (- reference, + ours)"
+        pytest.fail("\n\n".join([title, *found]), pytrace=False)
 
 
 def test_same_counters(reference):

@@ -1,5 +1,5 @@
-"""Debian's etcdctl with the v2 API: every command against the reference and against ours; output and
-exit code must be equal after names of URLs and ids are taken out."""
+"""Debian's etcdctl with the v2 API: every command against the reference and against ours; output
+and exit code must be equal after URLs and ids are taken out."""
 
 import os
 import re

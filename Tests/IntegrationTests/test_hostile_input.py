@@ -79,7 +79,9 @@ def test_garbage(member, name):
     refused(member, GARBAGE[name], 1)
 
 
-WRITE = b"PUT /v2/keys/victim HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+FORM = "application/x-www-form-urlencoded"
+WRITE = (b"PUT /v2/keys/victim HTTP/1.1\r\nHost: x\r\n"
+         b"Content-Type: application/x-www-form-urlencoded\r\n")
 SMUGGLED = b"PUT /v2/keys/victim?value=stolen HTTP/1.1\r\nHost: x\r\n\r\n"
 BAD_FRAMING = {
     "negative length": WRITE + b"Content-Length: -1\r\n\r\nvalue=x",
@@ -133,7 +135,8 @@ def test_huge_request_line(member):
 
 
 def test_huge_header(member):
-    refused(member, b"GET /v2/keys HTTP/1.1\r\nHost: x\r\nX-Big: " + b"b" * 3_000_000 + b"\r\n\r\n", 5)
+    field = b"X-Big: " + b"b" * 3_000_000
+    refused(member, b"GET /v2/keys HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n", 5)
 
 
 def test_many_header_fields(member):
@@ -215,7 +218,7 @@ def test_half_close(member):
     answer = rawhttp.exchange(member.address, rawhttp.encode("GET", "/v2/keys/victim"), 5, True)
     assert b'"value":"safe"' in answer
     cut = rawhttp.encode("PUT", "/v2/keys/cut", [
-        ("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", "100")], b"value=")
+        ("Content-Type", FORM), ("Content-Length", "100")], b"value=")
     rawhttp.exchange(member.address, cut, 5, True)
     assert member.get("/cut").status == 404
 
@@ -269,7 +272,8 @@ def test_connections_come_and_go(member):
 
 
 def frame(kind, flags, stream, payload=b""):
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    head = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
+    return head + payload
 
 
 HTTP2 = {
@@ -306,7 +310,8 @@ def test_random_bytes(member):
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     noise = random.Random(seed)
-    starts = [b"", b"GET /v2/keys HTTP/1.1\r\n", b"POST /v2/members HTTP/1.1\r\nHost: x\r\n", PREFACE]
+    starts = [b"", b"GET /v2/keys HTTP/1.1\r\n", PREFACE,
+              b"POST /v2/members HTTP/1.1\r\nHost: x\r\n"]
     for number in range(200):
         data = starts[number % 4] + noise.randbytes(noise.randrange(1, 2000))
         with rawhttp.Wire(member.address) as wire:

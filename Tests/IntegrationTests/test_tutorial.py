@@ -150,8 +150,7 @@ def transcript(members, answers):
             lambda m=member: len(m.members()) == 3 and all(x["clientURLs"] for x in m.members()),
             20, "three published members")
         harness.eventually(
-            lambda m=member: not m.request("GET", "/version").json()["etcdcluster"].endswith(".0.0"),
-            20, "the final cluster version")
+            lambda m=member: not m.cluster_version().endswith(".0.0"), 20, "the final version")
     listings = [curl(m.client + "/v2/members") for m in members]
     assert listings[0] == listings[1] == listings[2]
     names = {m["id"]: m["name"] for m in members[0].members()}
