@@ -10,7 +10,13 @@ import struct NIOHTTP1.HTTPHeaders
 struct Client {
     let responder: any HTTPResponder
     /// What every answer carries (cross-origin permissions).
-    let headers: HTTPHeaders
+    let fields: [(String, String)]
+
+    /// The header of an answer: the common fields and `extra`.
+    func headers(_ extra: [(String, String)]) -> HTTPHeaders {
+        // Adding to HTTPHeaders one by one checks every byte of what we wrote ourselves.
+        HTTPHeaders(fields + extra)
+    }
 }
 
 /// Confined to the event loop of its responder.
@@ -29,18 +35,15 @@ struct Exchange {
     func respond(
         status: Int, contentType: String, body: [UInt8], extra: [(String, String)] = []
     ) {
-        var headers = client.headers
-        headers.reserveCapacity(headers.count + extra.count + 3)
-        headers.add(name: "Content-Type", value: contentType)
-        for each in extra { headers.add(name: each.0, value: each.1) }
-        client.responder.respond(status: status, headers: headers, body: ByteBuffer(bytes: body))
+        client.responder.respond(
+            status: status, headers: client.headers([("Content-Type", contentType)] + extra),
+            body: ByteBuffer(bytes: body))
     }
 
     /// Answers without content and content type.
     func respondEmpty(status: Int, extra: [(String, String)] = []) {
-        var headers = client.headers
-        for each in extra { headers.add(name: each.0, value: each.1) }
-        client.responder.respond(status: status, headers: headers, body: ByteBuffer())
+        client.responder.respond(
+            status: status, headers: client.headers(extra), body: ByteBuffer())
     }
 
     /// A line of plain text that browsers must not take for anything else; Go's `http.Error`.

@@ -11,10 +11,8 @@ extension HTTPRouter {
 
     /// Finds the handler of a request that has passed the gate.
     func route(
-        _ head: HTTPRequestHead, _ headers: HTTPHeaders, _ body: ByteBuffer,
-        _ responder: any HTTPResponder
+        _ head: HTTPRequestHead, _ client: Client, _ body: ByteBuffer
     ) {
-        let client = Client(responder: responder, headers: headers)
         func exchange(_ path: Bytes, _ query: Bytes) -> Exchange {
             Exchange(head: head, path: path, query: query, client: client)
         }

@@ -114,19 +114,20 @@ package final class HTTPRouter: HTTPHandler {
         _ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder
     ) {
         switch surface {
-        case .metrics: route(head, HTTPHeaders(), body, responder)
+        case .metrics: route(head, Client(responder: responder, fields: []), body)
         case .clients:
             switch gate.check(head) {
-            case .serve(let headers):
+            case .serve(let fields):
                 if head.method == "OPTIONS" {
-                    responder.respond(status: 200, headers: headers, body: ByteBuffer())
+                    responder.respond(
+                        status: 200, headers: HTTPHeaders(fields), body: ByteBuffer())
                 } else {
-                    route(head, headers, body, responder)
+                    route(head, Client(responder: responder, fields: fields), body)
                 }
             case .misdirected(let host):
                 let exchange = Exchange(
                     head: head, path: .empty, query: .empty,
-                    client: Client(responder: responder, headers: HTTPHeaders()))
+                    client: Client(responder: responder, fields: []))
                 exchange.respondPlain(
                     status: 421, text: RequestGate.misdirectedText(host: host))
             }

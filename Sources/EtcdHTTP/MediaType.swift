@@ -26,31 +26,64 @@ enum MediaType {
         // Absent is octets to Go, which is no form.
         guard let contentType, !contentType.isEmpty else { return .isNone }
         if contentType == form { return .isForm }
-        let parts = contentType.split(separator: ";", omittingEmptySubsequences: false)
-        let type = parts[0].trimmed.lowercased()
-        if type.isEmpty { return .malformed("mime: no media type") }
-        let names = type.split(separator: "/", omittingEmptySubsequences: false)
-        guard names[0].isToken, names.count == 1 || (names.count == 2 && names[1].isToken) else {
-            let reason =
-                names[0].isToken ? "expected token after slash" : "expected slash after first token"
-            return .malformed("mime: " + reason)
+        let end = contentType.firstIndex(of: ";") ?? contentType.endIndex
+        let type = contentType[..<end].trimmed.lowercased()
+        if let reason = fault(inType: type) { return .malformed("mime: " + reason) }
+        if !hasWellFormedParameters(contentType[end...]) {
+            return .malformed("mime: invalid media parameter")
         }
         return type == form ? .isForm : .isNone
+    }
+
+    private static func fault(inType type: String) -> String? {
+        let first = type.prefix(while: \.isToken)
+        if first.isEmpty { return "no media type" }
+        var rest = type[first.endIndex...]
+        if rest.isEmpty { return nil }
+        guard rest.removeFirst() == "/" else { return "expected slash after first token" }
+        let second = rest.prefix(while: \.isToken)
+        if second.isEmpty { return "expected token after slash" }
+        return second.endIndex == rest.endIndex ? nil : "unexpected content after media subtype"
+    }
+
+    /// `; name=token`, `; name="text"`, any number of them; a lone semicolon at the end is fine.
+    private static func hasWellFormedParameters(_ text: Substring) -> Bool {
+        var rest = text.drop(while: \.isBlank)
+        while !rest.isEmpty {
+            guard rest.removeFirst() == ";" else { return false }
+            rest = rest.drop(while: \.isBlank)
+            if rest.isEmpty { return true }
+            let name = rest.prefix(while: \.isToken)
+            rest = rest[name.endIndex...].drop(while: \.isBlank)
+            guard !name.isEmpty, rest.first == "=" else { return false }
+            rest = rest.dropFirst().drop(while: \.isBlank)
+            if rest.first == "\"" {
+                guard let close = rest.dropFirst().firstIndex(of: "\"") else { return false }
+                rest = rest[rest.index(after: close)...]
+            } else {
+                let value = rest.prefix(while: \.isToken)
+                if value.isEmpty { return false }
+                rest = rest[value.endIndex...]
+            }
+            rest = rest.drop(while: \.isBlank)
+        }
+        return true
     }
 }
 
 extension Substring {
     fileprivate var trimmed: String {
-        var rest = self
-        while let first = rest.first, first == " " || first == "\t" { rest.removeFirst() }
-        while let last = rest.last, last == " " || last == "\t" { rest.removeLast() }
+        var rest = drop(while: \.isBlank)
+        while rest.last?.isBlank == true { rest.removeLast() }
         return String(rest)
     }
+}
+
+extension Character {
+    fileprivate var isBlank: Bool { self == " " || self == "\t" }
 
     fileprivate var isToken: Bool {
-        !isEmpty
-            && utf8.allSatisfy { byte in
-                byte > 0x20 && byte < 0x7F && !"()<>@,;:\\\"/[]?=".utf8.contains(byte)
-            }
+        guard let byte = asciiValue else { return false }
+        return byte > 0x20 && byte < 0x7F && !"()<>@,;:\\\"/[]?=".utf8.contains(byte)
     }
 }

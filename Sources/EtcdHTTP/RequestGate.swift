@@ -8,8 +8,8 @@ import struct NIOHTTP1.HTTPHeaders
 /// Which Host headers and which web origins are welcome.
 struct RequestGate: Sendable {
     enum Verdict {
-        /// Serve it; every answer carries these headers.
-        case serve(HTTPHeaders)
+        /// Serve it; every answer carries these fields.
+        case serve([(String, String)])
         /// An unknown host.
         case misdirected(host: String)
     }
@@ -18,12 +18,12 @@ struct RequestGate: Sendable {
     private let hosts: Set<String>
     /// Empty: all.
     private let origins: Set<String>
-    private let headersForAll: HTTPHeaders
+    private let fieldsForAll: [(String, String)]
 
     init(hosts: [String], origins: [String]) {
         self.hosts = hosts.contains("*") ? [] : Set(hosts)
         self.origins = origins.contains("*") ? [] : Set(origins)
-        headersForAll = RequestGate.headers(allowing: "*")
+        fieldsForAll = RequestGate.fields(allowing: "*")
     }
 
     func check(_ head: HTTPRequestHead) -> Verdict {
@@ -31,19 +31,19 @@ struct RequestGate: Sendable {
             let host = RequestGate.hostname(of: head.headers.first(name: "host") ?? "")
             if !hosts.contains(host) { return .misdirected(host: host) }
         }
-        if origins.isEmpty { return .serve(headersForAll) }
+        if origins.isEmpty { return .serve(fieldsForAll) }
         guard let origin = head.headers.first(name: "origin"), origins.contains(origin) else {
-            return .serve(HTTPHeaders())
+            return .serve([])
         }
-        return .serve(RequestGate.headers(allowing: origin))
+        return .serve(RequestGate.fields(allowing: origin))
     }
 
-    private static func headers(allowing origin: String) -> HTTPHeaders {
-        HTTPHeaders([
+    private static func fields(allowing origin: String) -> [(String, String)] {
+        [
             ("Access-Control-Allow-Headers", "accept, content-type, authorization"),
             ("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE"),
             ("Access-Control-Allow-Origin", origin),
-        ])
+        ]
     }
 
     /// The host without the port; the text as it is when there is no valid port.

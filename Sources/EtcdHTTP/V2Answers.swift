@@ -42,11 +42,10 @@ struct V2Answers: Sendable {
     }
 
     func respond(_ client: Client, error: V2Error) {
-        var headers = client.headers
-        headers.reserveCapacity(headers.count + 5)
-        headers.add(name: "Content-Type", value: ContentType.json)
-        headers.add(name: V2Answers.clusterIDHeader, value: clusterID)
-        headers.add(name: "X-Etcd-Index", value: String(error.index))
+        let headers = client.headers([
+            ("Content-Type", ContentType.json), (V2Answers.clusterIDHeader, clusterID),
+            ("X-Etcd-Index", String(error.index)),
+        ])
         var body: [UInt8] = []
         body.reserveCapacity(128 + error.cause.utf8.count)
         error.writeJSON(into: &body, strippingPrefixLength: V2KeysRequest.keyPrefix.count)
@@ -81,14 +80,14 @@ struct V2Answers: Sendable {
     private func headers(
         _ client: Client, storeIndex: UInt64, raftIndex: UInt64, raftTerm: UInt64
     ) -> HTTPHeaders {
-        var headers = client.headers
-        // Two more: the transport adds the length and the date.
-        headers.reserveCapacity(headers.count + 7)
-        headers.add(name: "Content-Type", value: ContentType.json)
-        headers.add(name: V2Answers.clusterIDHeader, value: clusterID)
-        headers.add(name: "X-Etcd-Index", value: String(storeIndex))
-        headers.add(name: "X-Raft-Index", value: String(raftIndex))
-        headers.add(name: "X-Raft-Term", value: String(raftTerm))
-        return headers
+        var fields: [(String, String)] = []
+        fields.reserveCapacity(client.fields.count + 5)
+        fields.append(contentsOf: client.fields)
+        fields.append(("Content-Type", ContentType.json))
+        fields.append((V2Answers.clusterIDHeader, clusterID))
+        fields.append(("X-Etcd-Index", String(storeIndex)))
+        fields.append(("X-Raft-Index", String(raftIndex)))
+        fields.append(("X-Raft-Term", String(raftTerm)))
+        return HTTPHeaders(fields)
     }
 }

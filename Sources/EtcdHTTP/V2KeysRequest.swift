@@ -104,7 +104,7 @@ struct V2KeysRequest {
         path.reserveCapacity(keyPrefix.count + key.count)
         path += keyPrefix
         let end = key.count > 0 && key[key.count - 1] == UInt8(ascii: "/") ? 1 : 0
-        key.prefix(key.count - end).withUnsafeBytes { path.append(contentsOf: $0) }
+        path.append(contentsOf: key.storage[key.start..<key.end - end])
         return Bytes(path)
     }
 }

@@ -49,15 +49,23 @@ final class AcceptGate: ChannelDuplexHandler {
         context.fireChannelRead(data)
     }
 
-    /// Running out of descriptors or memory ends nothing: connections that close make room.
+    /// Running out of descriptors or memory ends nothing: connections that close make room. The
+    /// failed read is still wanted by the channel, so that only ending its interest stops it from
+    /// trying again at once.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !isRetrying else { return }
         isRetrying = true
+        setReading(false, context)
         let delay = TimeAmount.milliseconds(HTTPServerLimits.acceptRetryMilliseconds)
         context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
             self.isRetrying = false
-            self.resume()
+            if let context = self.context { self.setReading(true, context) }
         }
+    }
+
+    private func setReading(_ isReading: Bool, _ context: ChannelHandlerContext) {
+        // Fails only on a channel that is closed already.
+        try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
     private func connectionClosed() {

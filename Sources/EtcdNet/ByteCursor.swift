@@ -3,11 +3,16 @@
 /// A position in writable memory. The owner has reserved room for all that will be written.
 struct ByteCursor {
     private(set) var position: UnsafeMutablePointer<UInt8>
+    private let end: UnsafeMutablePointer<UInt8>
 
     init(_ memory: UnsafeMutableRawBufferPointer) {
         // Memory of a byte buffer with reserved space is never empty.
         position = memory.baseAddress!.assumingMemoryBound(to: UInt8.self)
+        end = position + memory.count
     }
+
+    /// Bytes that may still be written.
+    var room: Int { end - position }
 
     @inline(__always)
     mutating func write(_ text: StaticString) {
@@ -43,37 +48,23 @@ struct ByteCursor {
     }
 
     /// A field name in Go's canonical form: a capital after the start and after each hyphen.
-    mutating func write(fieldName: String) {
-        var fieldName = fieldName
-        fieldName.withUTF8 { bytes in
-            let target = position
-            var isStart = true
-            for index in 0..<bytes.count {
-                let byte = bytes[index]
-                if isStart, byte >= UInt8(ascii: "a"), byte <= UInt8(ascii: "z") {
-                    target[index] = byte & 0xDF
-                } else if !isStart, byte >= UInt8(ascii: "A"), byte <= UInt8(ascii: "Z") {
-                    target[index] = byte | 0x20
-                } else {
-                    target[index] = byte
-                }
-                isStart = byte == UInt8(ascii: "-")
-            }
-            position += bytes.count
+    mutating func writeFieldName(_ name: UnsafeBufferPointer<UInt8>) {
+        write(UnsafeRawBufferPointer(name))
+        if !FieldName.isCanonical(UnsafeRawBufferPointer(name)) {
+            let written = UnsafeMutableBufferPointer(
+                start: position - name.count, count: name.count)
+            FieldName.makeCanonical(written)
         }
     }
 
     /// A field value; line breaks become spaces, so that no value can begin another field.
-    mutating func write(fieldValue: String) {
-        var fieldValue = fieldValue
-        fieldValue.withUTF8 { bytes in
-            let target = position
-            for index in 0..<bytes.count {
-                let byte = bytes[index]
-                let breaksLine = byte == ASCII.lineFeed || byte == ASCII.carriageReturn
-                target[index] = breaksLine ? ASCII.space : byte
-            }
-            position += bytes.count
+    mutating func writeFieldValue(_ value: UnsafeBufferPointer<UInt8>) {
+        let target = position
+        for index in 0..<value.count {
+            let byte = value[index]
+            let breaksLine = byte == ASCII.lineFeed || byte == ASCII.carriageReturn
+            target[index] = breaksLine ? ASCII.space : byte
         }
+        position += value.count
     }
 }

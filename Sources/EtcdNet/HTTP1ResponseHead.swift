@@ -17,78 +17,82 @@ struct HTTP1ResponseHead {
 
     /// Longest status line, Date, Content-Length, Connection and Transfer-Encoding together.
     private static let fixedBytes = 256
+    /// Room for the handler's fields that is tried first.
+    private static let usualFieldBytes = 1_024
 
     /// Appends the head, and `body` after it.
     func write(to output: inout ByteBuffer, date: [UInt8], body: ByteBuffer?) {
-        let facts = survey()
-        let fields = facts.isSorted ? headers : sorted()
-        let room = Self.fixedBytes + facts.bytes + (body?.readableBytes ?? 0)
-        output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in
-            var cursor = ByteCursor(memory)
-            let start = cursor.position
-            writeStatusLine(&cursor)
-            for (name, value) in fields where !isOurs(name, facts) {
-                cursor.write(fieldName: name)
-                cursor.write(": ")
-                cursor.write(fieldValue: value)
-                cursor.write("\r\n")
+        let bodyBytes = body?.readableBytes ?? 0
+        var fields = headers
+        var fieldBytes = Self.usualFieldBytes
+        while true {
+            var outcome = Outcome.written
+            let room = Self.fixedBytes + fieldBytes + bodyBytes
+            output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in
+                var cursor = ByteCursor(memory)
+                let start = cursor.position
+                writeStatusLine(&cursor)
+                outcome = write(fields, &cursor, reserve: Self.fixedBytes + bodyBytes, date)
+                guard case .written = outcome else { return 0 }
+                if let body { body.withUnsafeReadableBytes { cursor.write($0) } }
+                return cursor.position - start
             }
-            if !facts.hasDate {
-                cursor.write("Date: ")
-                cursor.write(date)
-                cursor.write("\r\n")
+            switch outcome {
+            case .written: return
+            case .unsorted: fields = sorted()
+            case .tooLong:
+                fieldBytes = headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
             }
-            writeFraming(&cursor, facts)
-            cursor.write("\r\n")
-            if let body { body.withUnsafeReadableBytes { cursor.write($0) } }
-            return cursor.position - start
         }
     }
 
-    private struct Facts {
-        var bytes = 0
-        var isSorted = true
-        var hasDate = false
-        /// Some field is one of those that this file writes itself.
-        var hasFramingField = false
-    }
+    /// The usual case, short fields in order, takes one pass; what else comes is seen on the way.
+    private enum Outcome { case written, unsorted, tooLong }
 
-    private func survey() -> Facts {
-        var facts = Facts()
+    private func write(
+        _ fields: HTTPHeaders, _ cursor: inout ByteCursor, reserve: Int, _ date: [UInt8]
+    ) -> Outcome {
         var previous = ""
         var previousFirst: UInt8 = 0
-        for (name, value) in headers {
-            facts.bytes += name.utf8.count + value.utf8.count + 4
+        var hasDate = false
+        for (name, value) in fields {
             // Most names differ in their first byte.
             let first = name.utf8.first ?? 0
             if first < previousFirst || (first == previousFirst && name < previous) {
-                facts.isSorted = false
+                return .unsorted
             }
             previous = name
             previousFirst = first
+            guard cursor.room >= reserve + name.utf8.count + value.utf8.count + 4 else {
+                return .tooLong
+            }
             switch name.utf8.count {
-            case 4 where Self.equals(name, "date"): facts.hasDate = true
-            case 10 where Self.equals(name, "connection"): facts.hasFramingField = true
-            case 14 where Self.equals(name, "content-length"): facts.hasFramingField = true
-            case 17 where Self.equals(name, "transfer-encoding"): facts.hasFramingField = true
+            case 4: if Self.equals(name, "date") { hasDate = true }
+            case 10: if Self.equals(name, "connection") { continue }
+            case 14: if Self.equals(name, "content-length") { continue }
+            case 17: if Self.equals(name, "transfer-encoding") { continue }
             default: break
             }
+            name.withFastUTF8 { cursor.writeFieldName($0) }
+            cursor.write(": ")
+            value.withFastUTF8 { cursor.writeFieldValue($0) }
+            cursor.write("\r\n")
         }
-        return facts
-    }
-
-    private func isOurs(_ name: String, _ facts: Facts) -> Bool {
-        guard facts.hasFramingField else { return false }
-        return Self.equals(name, "connection") || Self.equals(name, "content-length")
-            || Self.equals(name, "transfer-encoding")
+        if !hasDate {
+            cursor.write("Date: ")
+            cursor.write(date)
+            cursor.write("\r\n")
+        }
+        writeFraming(&cursor)
+        cursor.write("\r\n")
+        return .written
     }
 
     private static func equals(_ name: String, _ lowercase: StaticString) -> Bool {
-        var name = name
-        return name.withUTF8 { ASCII.equals(UnsafeRawBufferPointer($0), lowercase) }
+        name.withFastUTF8 { ASCII.equals(UnsafeRawBufferPointer($0), lowercase) }
     }
 
-    /// Stable, by canonical name.
+    /// Stable, by canonical name; names that differ in case only keep their order.
     private func sorted() -> HTTPHeaders {
         let keyed = headers.enumerated().map { (Self.canonical($1.name), $0, $1) }
         let ordered = keyed.sorted { ($0.0, $0.1) < ($1.0, $1.1) }
@@ -96,9 +100,9 @@ struct HTTP1ResponseHead {
     }
 
     private static func canonical(_ name: String) -> String {
-        let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-        return parts.map { $0.prefix(1).uppercased() + $0.dropFirst().lowercased() }
-            .joined(separator: "-")
+        var bytes = Array(name.utf8)
+        bytes.withUnsafeMutableBufferPointer { FieldName.makeCanonical($0) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func writeStatusLine(_ cursor: inout ByteCursor) {
@@ -115,7 +119,7 @@ struct HTTP1ResponseHead {
         cursor.write("\r\n")
     }
 
-    private func writeFraming(_ cursor: inout ByteCursor, _ facts: Facts) {
+    private func writeFraming(_ cursor: inout ByteCursor) {
         if case .length(let length) = framing {
             cursor.write("Content-Length: ")
             cursor.writeDecimal(length)
@@ -127,5 +131,16 @@ struct HTTP1ResponseHead {
         case .keepAlive: cursor.write("Connection: keep-alive\r\n")
         }
         if case .chunked = framing { cursor.write("Transfer-Encoding: chunked\r\n") }
+    }
+}
+
+extension String {
+    /// The bytes in place, without the copy of the string that mutation would need.
+    @inline(__always)
+    fileprivate func withFastUTF8<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result
+    {
+        if let result = utf8.withContiguousStorageIfAvailable(body) { return result }
+        var copy = self
+        return copy.withUTF8(body)
     }
 }

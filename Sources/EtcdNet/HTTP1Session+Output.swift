@@ -16,8 +16,12 @@ extension HTTP1Session {
             body(&exchange.held)
             return
         }
-        if output.capacity == 0 { output = loop.takeBuffer() }
-        body(&output)
+        // Taken out while it is written to: the runtime need not watch over it, and appending does
+        // not copy.
+        var buffer = output.capacity == 0 ? loop.takeBuffer() : output
+        output = ByteBuffer()
+        body(&buffer)
+        output = buffer
         flushSoon()
     }
 
@@ -108,7 +112,7 @@ extension HTTP1Session {
                 return
             }
             if front.closesConnection {
-                closeAfterFlush(lingering: front.lingers || hasUnreadBody)
+                closeAfterFlush(lingering: front.lingers || hasUnreadInput)
                 return
             }
             if exchanges.isEmpty { bodyOwnerAnswered(keepAlive: front.keepAlive) }
@@ -118,9 +122,9 @@ extension HTTP1Session {
         process()
     }
 
-    private var hasUnreadBody: Bool {
+    private var hasUnreadInput: Bool {
         if case .body = phase { return true }
-        return false
+        return input.readableBytes > 0 || holdsRead
     }
 
     private func giveTurnToFirst() {

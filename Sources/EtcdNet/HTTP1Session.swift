@@ -162,7 +162,9 @@ final class HTTP1Session: ChannelDuplexHandler, ServerConnection {
         if case .body = phase, !inputEnded { return }
         // Whole requests may still be waiting for the client to take earlier answers.
         if inputEnded, !isDraining, input.readableBytes > 0, !channelIsWritable { return }
-        if isDraining || inputEnded { closeAfterFlush(lingering: false) }
+        if isDraining || inputEnded {
+            closeAfterFlush(lingering: input.readableBytes > 0 || holdsRead)
+        }
     }
 
     /// Reads no further request, sends what is queued, and closes.

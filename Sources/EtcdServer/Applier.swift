@@ -23,6 +23,8 @@ struct Applier {
     let status: ReplicaStatus
     let logger: Logger
     let maxLearners: Int
+    /// The request by which this member announced itself since it started.
+    let announcementID: UInt64?
 
     func apply(
         _ entry: Entry, to store: V2Store, now: WallTime, _ replies: inout ReplyBatches
@@ -75,7 +77,8 @@ struct Applier {
                 var member = Member(id: MemberID(id), peerURLs: [])
                 member.name = attributes.name
                 member.clientURLs = attributes.clientURLs
-                return setAttributes(of: member, json: member.attributesJSON, store, now)
+                setAttributes(of: member, json: Bytes(member.attributesJSON), store, now)
+                return .none
             case .other(let field, _):
                 return .failed(
                     "log entry \(entry.index): request kind \(field) of the v3 API cannot be "
@@ -120,7 +123,7 @@ struct Applier {
         }
         if request.method == .put, request.previousExists == nil, !comparesPrevious(request) {
             if let id = ClusterRecords.member(publishingTo: request.path) {
-                return .silent(publish(request.value, of: id, store, now))
+                return .silent(publish(request, of: id, store, now))
             }
             if request.path == ClusterRecords.versionPath {
                 setVersion(request.value.text, in: store, now: now)
@@ -189,28 +192,29 @@ struct Applier {
 
     // MARK: facts about members
 
-    private func publish(_ json: Bytes, of id: MemberID, _ store: V2Store, _ now: WallTime)
-        -> Outcome
-    {
+    private func publish(
+        _ request: V2Request, of id: MemberID, _ store: V2Store, _ now: WallTime
+    ) -> Outcome {
         var member = Member(id: id, peerURLs: [])
         do throws(MemberFormatError) {
-            try member.readAttributes(json)
+            try member.readAttributes(request.value)
         } catch {
             return .failed("attributes of member \(id): \(error)")
         }
-        return setAttributes(of: member, json: Array(json.array), store, now)
+        setAttributes(of: member, json: request.value, store, now)
+        // Older announcements that are replayed say nothing about how far this member has come.
+        return request.id == announcementID ? .directives([.event(.published)]) : .none
     }
 
     private func setAttributes(
-        of member: Member, json: [UInt8], _ store: V2Store, _ now: WallTime
-    ) -> Outcome {
+        of member: Member, json: Bytes, _ store: V2Store, _ now: WallTime
+    ) {
         // A member may be removed while its own announcement is on the way.
-        guard members.member(member.id) != nil else { return .none }
+        guard members.member(member.id) != nil else { return }
         members.update {
             $0.setAttributes(name: member.name, clientURLs: member.clientURLs, of: member.id)
         }
-        ClusterRecords.setAttributes(Bytes(json), of: member.id, in: store, now: now)
-        return member.id == members.localID ? .directives([.event(.published)]) : .none
+        ClusterRecords.setAttributes(json, of: member.id, in: store, now: now)
     }
 
     private func setVersion(_ version: String, in store: V2Store, now: WallTime) {

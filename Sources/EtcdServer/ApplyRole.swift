@@ -195,7 +195,7 @@ package struct ApplyRole: Role {
         var changedMembership = false
         let applier = Applier(
             registry: registry, members: members, status: status, logger: logger,
-            maxLearners: settings.maxLearners)
+            maxLearners: settings.maxLearners, announcementID: housekeeping.announcementID)
         keyspace.change { store in
             for entry in entries {
                 precondition(entry.index == applied.index.next, "entries out of order")
@@ -218,6 +218,7 @@ package struct ApplyRole: Role {
             directives.append(.event(.termStarted(applied.term)))
         }
         (appliedIndex, appliedTerm) = applied
+        if directives.contains(where: \.isPublished) { housekeeping.isAnnounced = true }
         awaitsConfState = awaitsConfState || changedMembership
         outputs += directives
         if let failure { fail(failure, &outputs) }

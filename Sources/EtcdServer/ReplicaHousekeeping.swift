@@ -14,6 +14,11 @@ struct ReplicaHousekeeping {
     private let retryMilliseconds: UInt64
     private var nextAnnouncement: Instant?
     private var lastSync: Instant?
+    /// Request id of this start's announcement, which tells it from those of earlier starts that
+    /// are still in the log.
+    private(set) var announcementID: UInt64?
+    /// Set once that announcement is applied; until then it is repeated.
+    var isAnnounced = false
 
     init(
         localID: MemberID, name: String, clientURLs: [String], retryMilliseconds: UInt64
@@ -28,32 +33,23 @@ struct ReplicaHousekeeping {
         _ outputs: inout [ApplyOutput]
     ) {
         guard status.leader != .none else { return }
-        announce(now.monotonic, members, &outputs)
+        announce(now, members, &outputs)
         endTTLs(now, keyspace, status, &outputs)
     }
 
     /// Proposes this member's name and client URLs until they are in the state.
     private mutating func announce(
-        _ now: Instant, _ members: MemberDirectory, _ outputs: inout [ApplyOutput]
+        _ now: Moment, _ members: MemberDirectory, _ outputs: inout [ApplyOutput]
     ) {
-        if let next = nextAnnouncement, now < next { return }
-        guard let local = members.local, !hasAnnounced(local) else { return }
-        nextAnnouncement = now.advanced(byMilliseconds: retryMilliseconds)
+        if let next = nextAnnouncement, now.monotonic < next { return }
+        guard !isAnnounced, members.local != nil else { return }
+        nextAnnouncement = now.monotonic.advanced(byMilliseconds: retryMilliseconds)
+        let id = announcementID ?? RequestHandler.firstRequestID(member: localID, now: now.wall)
+        announcementID = id
         propose(
             V2Request(
-                method: .put, path: ClusterRecords.attributesPath(localID),
-                value: Bytes(wanted.attributesJSON)), now, &outputs)
-    }
-
-    private var announcedOnce = false
-
-    /// Members of the initial cluster know each other's names before anybody announced himself, so
-    /// an equal name alone is no sign; the first announcement of each start always goes out.
-    private mutating func hasAnnounced(_ local: Member) -> Bool {
-        let isEqual = local.name == wanted.name && local.clientURLs == wanted.clientURLs
-        if announcedOnce { return isEqual }
-        announcedOnce = true
-        return false
+                id: id, method: .put, path: ClusterRecords.attributesPath(localID),
+                value: Bytes(wanted.attributesJSON)), now.monotonic, &outputs)
     }
 
     /// The leader puts its clock into the log when some deadline has passed, twice a second at

@@ -109,6 +109,12 @@ package enum ApplyOutput: Sendable {
     case event(ReplicaEvent)
 }
 
+extension ApplyOutput {
+    var isPublished: Bool {
+        if case .event(.published) = self { true } else { false }
+    }
+}
+
 /// For the transport: whom to talk to.
 package enum PeerChange: Sendable {
     case add(Member)

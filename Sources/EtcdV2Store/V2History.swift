@@ -85,7 +85,8 @@ extension V2Event {
     fileprivate func concerns(_ path: Bytes, recursive: Bool) -> Bool {
         if isRefresh { return false }
         if node.key.hasSameContent(path) { return true }
-        if recursive, node.key.isBelow(path), !node.key.isHidden(below: path) { return true }
+        // Unlike a live watcher it also sees hidden keys, as in etcd.
+        if recursive, node.key.isBelow(path) { return true }
         return (action == .delete || action == .expire) && (previous?.isDirectory ?? false)
             && path.hasPrefix(node.key)
     }
@@ -97,14 +98,5 @@ extension Bytes {
         if path.count == 1 { return count > 1 }
         return count > path.count && self[path.count] == V2Path.slash
             && hasPrefix(path)
-    }
-
-    /// For a path below `path`: whether a component after it is hidden.
-    fileprivate func isHidden(below path: Bytes) -> Bool {
-        var components = V2PathComponents(self)
-        while let name = components.next() {
-            if components.end > path.count, name.isHidden { return true }
-        }
-        return false
     }
 }

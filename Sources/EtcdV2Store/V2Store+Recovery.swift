@@ -22,6 +22,7 @@ extension V2Store {
 private struct SavedStoreReader {
     /// An index that leaves room for changes; one beyond it comes from no cluster.
     private static let indexMax = UInt64(Int64.max)
+    private static let noTime = Array("\(V2Store.noTime)".utf8)
 
     var json: JSONReader
     var root: V2Node?
@@ -68,7 +69,7 @@ private struct SavedStoreReader {
     /// `nil` for Go's zero time.
     private mutating func time() throws(V2FormatError) -> WallTime? {
         let text = try json.string()
-        if text.elementsEqual("\(V2Store.noTime)".utf8) { return nil }
+        if text.elementsEqual(Self.noTime) { return nil }
         guard let time = RFC3339.parse(text) else { throw json.error("no time") }
         return time
     }
@@ -92,8 +93,9 @@ private struct SavedStoreReader {
             case "CreatedIndex": node.createdIndex = try reader.index()
             case "ModifiedIndex": node.modifiedIndex = try reader.index()
             case "ExpireTime":
+                guard let time = try reader.time() else { break }
                 let place = reader.path.isEmpty ? [V2Path.slash] : reader.path
-                reader.expiries.set(try reader.time(), of: node, at: Bytes(place))
+                reader.expiries.set(time, of: node, at: Bytes(place))
             case "Value": node.value = Bytes(try reader.json.string())
             case "Children": try reader.children(of: node, depth: depth)
             default: try reader.json.skipValue()

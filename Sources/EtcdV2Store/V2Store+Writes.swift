@@ -1,4 +1,7 @@
 //  Operations that change the tree; each that succeeds takes one index, one slot of the history.
+//
+//  The counters follow etcd's to the letter, also where it counts a refusal as a success:
+//  monitoring compares members of both kinds (Tests: testdata/rules.txt).
 
 package import RuntimeCore
 
@@ -42,6 +45,7 @@ extension V2Store {
             return commit(.create, target, node, previous: nil, now)
         } catch {
             statistics.createFail += 1
+            if error.code == .notADirectory { statistics.setsFail += 1 }
             throw error
         }
     }
@@ -63,7 +67,11 @@ extension V2Store {
             statistics.updateSuccess += 1
             return event
         } catch {
-            statistics.updateFail += 1
+            if error.code == .rootIsReadOnly || error.code == .notAFile {
+                statistics.updateSuccess += 1
+            } else {
+                statistics.updateFail += 1
+            }
             throw error
         }
     }
@@ -87,7 +95,11 @@ extension V2Store {
             statistics.compareAndSwapSuccess += 1
             return event
         } catch {
-            statistics.compareAndSwapFail += 1
+            if error.code == .rootIsReadOnly {
+                statistics.compareAndSwapSuccess += 1
+            } else {
+                statistics.compareAndSwapFail += 1
+            }
             throw error
         }
     }
@@ -110,7 +122,11 @@ extension V2Store {
             statistics.deleteSuccess += 1
             return remove(.delete, path, node, now)
         } catch {
-            statistics.deleteFail += 1
+            if error.code == .rootIsReadOnly {
+                statistics.deleteSuccess += 1
+            } else {
+                statistics.deleteFail += 1
+            }
             throw error
         }
     }
@@ -128,7 +144,11 @@ extension V2Store {
             statistics.compareAndDeleteSuccess += 1
             return remove(.compareAndDelete, path, node, now)
         } catch {
-            statistics.compareAndDeleteFail += 1
+            if error.code == .notAFile || error.code == .compareFailed {
+                statistics.compareAndDeleteSuccess += 1
+            } else {
+                statistics.compareAndDeleteFail += 1
+            }
             throw error
         }
     }

@@ -152,6 +152,7 @@ private func setEvent(_ value: String, previous: V2NodeView? = nil) -> V2Event {
         ("application/x-www-form-urlencoded", "value=a", "a"),
         ("application/x-www-form-urlencoded; charset=utf-8", "value=a", "a"),
         ("Application/X-WWW-Form-Urlencoded", "value=a", "a"),
+        ("application/x-www-form-urlencoded; a=\"b;c\";", "value=a", "a"),
         ("text/plain", "value=a", ""),
         (nil, "value=a", ""),
         ("application/json", "value=a", ""),
@@ -170,13 +171,23 @@ private func setEvent(_ value: String, previous: V2NodeView? = nil) -> V2Event {
         #expect(try fixture.latestOperation().value.text == value)
     }
 
-    @Test func refusesABadContentType() {
-        let response = Fixture().send("PUT", "/v2/keys/a", [("Content-Type", ";;bad")], body: "x")
+    /// Content type of a PUT, cause of the refusal.
+    static let badTypes: [(String, String)] = [
+        (";;bad", "no media type"), ("a b", "expected slash after first token"),
+        ("a/", "expected token after slash"),
+        ("a/b/c", "unexpected content after media subtype"),
+        ("application/x-www-form-urlencoded; x", "invalid media parameter"),
+        ("text/plain; x=\"y", "invalid media parameter"),
+    ]
+
+    @Test(arguments: badTypes)
+    func refusesBadContentTypes(type: String, cause: String) {
+        let response = Fixture().send(
+            "PUT", "/v2/keys/a", [("Content-Type", type)], body: "value=1")
         #expect(response.status == 400)
         #expect(
             response.body == """
-                {"errorCode":210,"message":"Invalid POST form",\
-                "cause":"mime: no media type","index":0}
+                {"errorCode":210,"message":"Invalid POST form","cause":"mime: \(cause)","index":0}
 
                 """)
     }

@@ -2,6 +2,7 @@
 
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
 import Testing
 
 @testable import EtcdNet
@@ -153,6 +154,27 @@ struct HTTP1BodyTests {
         client.script.owed[0].abort()
         #expect(try client.received().hasSuffix("1\r\nx\r\n"))
         #expect(!client.isOpen)
+    }
+
+    @Test("draining closes an idle connection, and a busy one after its last answer says so")
+    func drain() throws {
+        let idle = try ServedConnection()
+        try idle.send(get)
+        idle.loop.drain()
+        #expect(try idle.received() == HTTP1ServerTests.hello)
+        #expect(!idle.isOpen)
+
+        let busy = try ServedConnection()
+        let later = "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+        try busy.send(later + later + put("/echo", "dropped"))
+        busy.loop.drain()
+        let answer = "HTTP/1.1 204 No Content\r\nDate: *\r\n"
+        busy.script.owed[0].respond(status: 204, headers: [:], body: ByteBuffer())
+        #expect(try busy.received() == answer + "\r\n")
+        busy.script.owed[1].respond(status: 204, headers: [:], body: ByteBuffer())
+        #expect(try busy.received() == answer + "Connection: close\r\n\r\n")
+        #expect(!busy.isOpen)
+        #expect(busy.script.seen.count == 2)
     }
 
     @Test("at most so many requests are held")

@@ -99,10 +99,13 @@ struct ScriptedHandler: HTTPHandler {
 final class ServedConnection {
     let channel = EmbeddedChannel()
     let script = ServerScript()
+    let loop: ListenerLoop
 
     init(settings: ListenerSettings = ListenerSettings()) throws {
         let handler = ScriptedHandler(script: NIOLoopBound(script, eventLoop: channel.eventLoop))
-        try serve(channel, settings: settings, handler: handler)
+        loop = ListenerLoop(eventLoop: channel.eventLoop, settings: settings)
+        let demux = ProtocolDemux(loop: loop, handler: handler)
+        try channel.pipeline.syncOperations.addHandler(demux)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
 

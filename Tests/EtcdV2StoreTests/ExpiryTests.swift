@@ -9,11 +9,11 @@ struct ExpiryTests {
     @Test(
         "seconds left are rounded up",
         arguments: [
-            (time(10), time(0), 10), (time(10), time(0, nanoseconds: 1), 10),
-            (time(10), time(9, nanoseconds: 999_999_999), 1), (time(10), time(10), 0),
+            (time(10), time(0), Int64(10)), (time(10), time(0, nanoseconds: 1), 10),
+            (time(10), time(9, nanoseconds: 999_999_999), Int64(1)), (time(10), time(10), 0),
             (time(10), time(10, nanoseconds: 1), 0), (time(10), time(13), -3),
             (WallTime(unixNanoseconds: .max), WallTime(unixNanoseconds: .min), 9_223_372_036),
-        ])
+        ] as [(WallTime, WallTime, Int64)])
     func rounding(expiration: WallTime, now: WallTime, seconds: Int64) throws {
         let store = V2Store()
         try store.put("/k", "v", expires: expiration)

@@ -25,7 +25,10 @@ private final class RecordedClient {
 
     init() {
         // The records of the only member, as etcd makes them before any client comes.
-        for key in ["members/1/raftAttributes", "members/1/attributes", "version"] {
+        _ = try? store.create(
+            Bytes("/0/members/1/raftAttributes"), isDirectory: false, value: Bytes("x"),
+            unique: false, expiration: nil, now: now)
+        for key in ["members/1/attributes", "version"] {
             _ = try? store.set(
                 Bytes("/0/\(key)"), isDirectory: false, value: Bytes("x"), expiration: nil,
                 refresh: false, now: now)
@@ -38,6 +41,12 @@ private final class RecordedClient {
         if command.name == "HEARD" {
             let lines = heard.removeValue(forKey: String(decoding: target, as: UTF8.self))
             return lines.map { String(decoding: $0, as: UTF8.self) } ?? "nothing"
+        }
+        if command.name == "STATISTICS" {
+            var bytes: [UInt8] = []
+            store.writeStatisticsJSON(into: &bytes)
+            let counters = bytes.split(separator: UInt8(ascii: ","), maxSplits: 2)[2]
+            return String(decoding: counters, as: UTF8.self)
         }
         let path = Bytes(Array("/1".utf8) + target)
         var answer: [UInt8] = []

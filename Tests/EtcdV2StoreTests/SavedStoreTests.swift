@@ -18,7 +18,12 @@ struct SavedStoreTests {
     func identity() throws {
         let store = V2Store()
         try store.recover(Bytes(Self.sample))
-        #expect(store.save() == Self.sample)
+        // Bytes that are no UTF-8 are escaped when they are saved, but read as a character that
+        // needs no escape: the second generation differs there, with etcd as with us.
+        let expected = String(decoding: Self.sample, as: UTF8.self)
+            .replacingOccurrences(of: "\\ufffd", with: "\u{FFFD}")
+        #expect(String(decoding: store.save(), as: UTF8.self) == expected)
+        #expect(expected.utf8.count > 10_000)
     }
 
     @Test("a recovered store goes on where the saved one stopped")

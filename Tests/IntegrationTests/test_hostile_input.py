@@ -145,17 +145,17 @@ def test_many_header_fields(member):
 
 
 def test_endless_header(member):
-    """A header that never ends must not be collected for ever."""
-    sent = 0
+    """A header that never ends is refused while it comes, not collected for ever."""
     with rawhttp.Wire(member.address, 5) as wire:
         try:
             wire.send(b"GET /v2/keys HTTP/1.1\r\nHost: x\r\n")
-            for _ in range(1000):
+            for _ in range(500):
                 wire.send(b"X-More: " + b"c" * 65536 + b"\r\n")
-                sent += 65536
-        except (OSError, TimeoutError):
+            assert wire.head().status in (400, 413, 431)
+            # Nothing more is read on this connection.
+            wire.take()
+        except ConnectionError:
             pass
-    assert sent < 64_000_000
 
 
 def test_large_body(member):

@@ -18,6 +18,9 @@ import time
 from urllib.parse import quote, urlencode
 
 CLIENT, PEER = 23791, 23801
+# Everything that JSON escapes, and bytes that are no UTF-8.
+ODD_BYTES = ("\x08\x0c\n\r\t\x01\x7f<>&\xe2\x80\xa8\xe2\x80\xa9\xff\xed\xa0\x80\"\\"
+             "\xf0\x9f\x98\x80")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -110,6 +113,13 @@ class Recorder:
     def heard(self, name):
         self.block("HEARD", name, {}, self.watches[name].heard() or b"nothing\n")
 
+    def statistics(self):
+        """All counters but those of reads: etcd reads on its own account as well."""
+        connection = http.client.HTTPConnection("127.0.0.1", CLIENT, timeout=10)
+        connection.request("GET", "/v2/stats/store")
+        counters = connection.getresponse().read().split(b",", 2)[2]
+        self.block("STATISTICS", "all", {}, counters + b"\n")
+
     def save(self, path):
         with open(path, "wb") as file:
             file.write(b"\n".join(self.blocks))
@@ -136,8 +146,8 @@ def rules(r):
     r.note("Through a file")
     r.do("PUT", "/f", value="1")
     for method, fields in [
-            ("GET", {}), ("PUT", {}), ("PUT", {"prevExist": "true"}), ("PUT", {"prevExist": "false"}),
-            ("PUT", {"prevIndex": "1"}), ("DELETE", {}), ("DELETE", {"prevIndex": "1"})]:
+            ("GET", {}), ("PUT", {}), ("PUT", {"prevExist": "true"}),
+            ("PUT", {"prevExist": "false"}), ("PUT", {"prevIndex": "1"}), ("DELETE", {}), ("DELETE", {"prevIndex": "1"})]:
         r.do(method, "/f/x/y", **fields)
     r.do("POST", "/f", value="1")
     r.note("create")
@@ -193,12 +203,33 @@ def rules(r):
     r.do("GET", "/h")
     r.do("DELETE", "/h", dir="true")
     r.note("odd bytes")
-    odd = "\x08\x0c\n\r\t\x01\x7f<>&\xe2\x80\xa8\xe2\x80\xa9\xff\xed\xa0\x80\"\\\xf0\x9f\x98\x80"
-    r.do("PUT", "/odd", value=odd)
+    r.do("PUT", "/odd", value=ODD_BYTES)
     r.do("PUT", "/odd", value="x", prevValue="\xe2\x82<")
     r.do("PUT", "/o\xff\xe2\x82/\xc3\xa4 <b>\n", value="1")
     r.do("GET", "/o\xff\xe2\x82/missing\xfe/x")
     r.do("GET", "/o\xff\xe2\x82", recursive="true")
+    r.note("etcd counts some refusals as successes")
+    refusals(r)
+
+
+def refusals(r):
+    r.do("PUT", "/count/file", value="1")
+    r.statistics()
+    conditions = [{}, {"prevExist": "true"}, {"prevExist": "false"}, {"prevIndex": "1"}]
+    for path in ["/", "/count", "/count/file", "/count/file/x", "/count/none"]:
+        for fields in conditions:
+            if fields or path != "/count/none" and path != "/count/file":
+                r.do("PUT", path, value="x", **fields)
+                r.statistics()
+        if path != "/count/file":
+            r.do("DELETE", path)
+            r.statistics()
+        r.do("DELETE", path, prevIndex="1")
+        r.statistics()
+    r.do("POST", "/count/file", value="1")
+    r.statistics()
+    r.do("DELETE", "/count", dir="true")
+    r.statistics()
 
 
 def watches(r):
@@ -290,7 +321,7 @@ def save_everything(r):
     """A store with everything that a saved one can hold, then enough changes for a snapshot."""
     do = r.etcd.request
     do("PUT", "/plain", value="hello")
-    do("PUT", "/odd key\n", value="\x08\x0c\n\r\t\x01\x7f<>&\xe2\x80\xa8\xff\xed\xa0\x80\"\\\xf0\x9f\x98\x80")
+    do("PUT", "/odd key\n", value=ODD_BYTES)
     do("PUT", "/ttl/file", value="x", ttl="100000")
     do("PUT", "/ttl/dir", dir="true", ttl="200000")
     do("PUT", "/ttl/dir/inner", value="1")

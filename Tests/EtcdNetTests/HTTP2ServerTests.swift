@@ -1,0 +1,229 @@
+//  HTTP/2 as its clients see it: streams, bodies, flow control, trailers, resets, farewell.
+
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import Testing
+
+@testable import EtcdNet
+
+@Suite("HTTP/2 server", .timeLimit(.minutes(1)))
+struct HTTP2ServerTests {
+    /// The first byte of an answer's field block: `:status: 200` and `204` from the static table.
+    private static let status200: UInt8 = 0x88
+    private static let status204: UInt8 = 0x89
+
+    private func connect() throws -> ServedConnection {
+        let client = try ServedConnection()
+        try client.send(
+            HTTP2Wire.preface + HTTP2Wire.settings()
+                + HTTP2Wire.frame(type: 4, flags: 1, stream: 0, []))
+        return client
+    }
+
+    private func frames(_ client: ServedConnection) throws -> [HTTP2Wire.Frame] {
+        HTTP2Wire.frames(try client.writes().flatMap { Array($0.readableBytesView) })
+    }
+
+    private func answers(_ client: ServedConnection) throws -> [HTTP2Wire.Frame] {
+        try frames(client).filter { $0.type <= 1 || $0.type == 3 }
+    }
+
+    private func body(_ frames: [HTTP2Wire.Frame], _ stream: UInt32) -> String {
+        let parts = frames.filter { $0.type == 0 && $0.stream == stream }.flatMap(\.payload)
+        return String(decoding: parts, as: UTF8.self)
+    }
+
+    @Test("the server announces its settings and acknowledges the client's")
+    func settings() throws {
+        let client = try connect()
+        let sent = try frames(client)
+        #expect(sent.first?.type == 4)
+        #expect(sent.first?.flags == 0)
+        #expect(sent.contains { $0.type == 4 && $0.flags == 1 })
+        #expect(sent.contains { $0.type == 8 && $0.stream == 0 })
+    }
+
+    @Test("requests of several streams are answered in one write, whoever is first")
+    func requests() throws {
+        let client = try connect()
+        _ = try client.writes()
+        try client.send(
+            HTTP2Wire.request("GET", "/later", stream: 1, ends: true)
+                + HTTP2Wire.request("GET", "/hello", stream: 3, ends: true)
+                + HTTP2Wire.request("PUT", "/echo", stream: 5, ends: false)
+                + HTTP2Wire.data("va", stream: 5, ends: false)
+                + HTTP2Wire.data("lue", stream: 5, ends: true)
+                + HTTP2Wire.request("GET", "/host", stream: 7, ends: true))
+        let writes = try client.writes()
+        #expect(writes.count == 1)
+        let sent = HTTP2Wire.frames(writes.flatMap { Array($0.readableBytesView) })
+        #expect(sent.filter { $0.type == 1 }.allSatisfy { $0.payload.first == Self.status200 })
+        #expect(body(sent, 3) == "hello")
+        #expect(body(sent, 5) == "value")
+        #expect(body(sent, 7) == "a")
+        #expect(client.script.owed.count == 1)
+        client.script.owed[0].respond(status: 204, headers: [:], body: ByteBuffer())
+        let last = try answers(client)
+        #expect(last.map(\.stream) == [1])
+        #expect(last[0].payload.first == Self.status204)
+        #expect(last[0].endsStream)
+    }
+
+    @Test("HEAD gets no body")
+    func head() throws {
+        let client = try connect()
+        _ = try client.writes()
+        try client.send(HTTP2Wire.request("HEAD", "/hello", stream: 1, ends: true))
+        let sent = try answers(client)
+        #expect(sent.map(\.type) == [1])
+        #expect(sent[0].endsStream)
+    }
+
+    @Test("a stream ends with its trailers")
+    func trailers() throws {
+        let client = try connect()
+        try client.send(HTTP2Wire.request("POST", "/stream", stream: 1, ends: true))
+        let responder = try #require(client.script.owed.first as? any HTTPTrailersResponder)
+        responder.write(ByteBuffer(string: "one"))
+        #expect(body(try answers(client), 1) == "one")
+        responder.write(ByteBuffer(string: "two"))
+        responder.finish(trailers: ["grpc-status": "0"])
+        let sent = try answers(client)
+        #expect(body(sent, 1) == "two")
+        #expect(sent.last?.type == 1)
+        #expect(sent.last?.endsStream == true)
+        #expect(sent.filter(\.endsStream).count == 1)
+        #expect(!responder.isOpen)
+    }
+
+    @Test("a body waits for the client's window, and its writer learns when to go on")
+    func flowControl() throws {
+        let client = try connect()
+        try client.send(HTTP2Wire.request("GET", "/stream", stream: 1, ends: true))
+        let responder = client.script.owed[0]
+        #expect(responder.isWritable)
+        responder.write(ByteBuffer(repeating: 120, count: 400_000))
+        #expect(!responder.isWritable)
+        #expect(body(try answers(client), 1).utf8.count == 65_535)
+        #expect(client.script.writable == 0)
+        try client.send(
+            HTTP2Wire.windowUpdate(300_000, stream: 0) + HTTP2Wire.windowUpdate(300_000, stream: 1))
+        #expect(body(try answers(client), 1).utf8.count == 300_000)
+        #expect(client.script.writable == 1)
+        #expect(responder.isWritable)
+    }
+
+    @Test("a patient sink holds the client's window back")
+    func receiveWindow() throws {
+        let client = try connect()
+        _ = try client.writes()
+        try client.send(HTTP2Wire.request("PUT", "/patient", stream: 1, ends: false))
+        let part = String(repeating: "x", count: 16_384)
+        for _ in 0..<40 { try client.send(HTTP2Wire.data(part, stream: 1, ends: false)) }
+        #expect(try frames(client).allSatisfy { $0.type != 8 })
+        let sink = client.script.sinks[0]
+        #expect(sink.log.count == 1)
+        for _ in 0..<40 { sink.taken?.succeed() }
+        #expect(sink.log.count == 40)
+        #expect(try frames(client).contains { $0.type == 8 && $0.stream == 1 })
+        try client.send(HTTP2Wire.data("", stream: 1, ends: true))
+        #expect(sink.log.last == "complete")
+    }
+
+    @Test("a body beyond the bound is answered with 413 and the rest is not wanted")
+    func tooLarge() throws {
+        let client = try connect()
+        _ = try client.writes()
+        try client.send(
+            HTTP2Wire.request("PUT", "/limit", stream: 1, ends: false)
+                + HTTP2Wire.data("12345", stream: 1, ends: false))
+        let sent = try answers(client)
+        #expect(body(sent, 1) == "413 Request Entity Too Large")
+        #expect(sent.last == HTTP2Wire.Frame(type: 3, flags: 0, stream: 1, payload: [0, 0, 0, 0]))
+        #expect(client.script.seen.isEmpty)
+    }
+
+    @Test("an expectation is met before the body arrives")
+    func expectContinue() throws {
+        let client = try connect()
+        _ = try client.writes()
+        try client.send(
+            HTTP2Wire.request(
+                "PUT", "/echo", stream: 1, ends: false, fields: [("expect", "100-continue")]))
+        let sent = try answers(client)
+        #expect(sent.count == 1)
+        #expect(sent.first?.endsStream == false)
+        try client.send(HTTP2Wire.data("x", stream: 1, ends: true))
+        #expect(body(try answers(client), 1) == "x")
+    }
+
+    @Test("whoever waits is told when the client resets its stream, once")
+    func reset() throws {
+        let client = try connect()
+        try client.send(HTTP2Wire.request("GET", "/stream", stream: 1, ends: true))
+        try client.send(HTTP2Wire.frame(type: 3, stream: 1, [0, 0, 0, 8]))
+        #expect(client.script.closed == 1)
+        #expect(!client.script.owed[0].isOpen)
+        client.script.owed[0].write(ByteBuffer(string: "ignored"))
+        client.script.owed[0].finish()
+        try client.channel.close().wait()
+        #expect(client.script.closed == 1)
+    }
+
+    @Test("an abort resets the stream and nothing else")
+    func abort() throws {
+        let client = try connect()
+        try client.send(HTTP2Wire.request("GET", "/stream", stream: 1, ends: true))
+        _ = try client.writes()
+        client.script.owed[0].abort()
+        #expect(try answers(client).map(\.type) == [3])
+        try client.send(HTTP2Wire.request("GET", "/hello", stream: 3, ends: true))
+        #expect(body(try answers(client), 3) == "hello")
+    }
+
+    @Test("a client that resets all it asks for is shown the door")
+    func rapidReset() throws {
+        let client = try connect()
+        var id: UInt32 = 1
+        while client.isOpen, id < 40_000 {
+            try client.send(
+                HTTP2Wire.request("GET", "/later", stream: id, ends: true)
+                    + HTTP2Wire.frame(type: 3, stream: id, [0, 0, 0, 8]))
+            _ = try client.writes()
+            id += 2
+        }
+        #expect(!client.isOpen)
+        #expect(client.script.closed == client.script.owed.count)
+    }
+
+    @Test("draining says GOAWAY, finishes what is in flight and closes")
+    func drain() throws {
+        let idle = try connect()
+        idle.loop.drain()
+        #expect(try frames(idle).last?.type == 7)
+        #expect(!idle.isOpen)
+
+        let busy = try connect()
+        try busy.send(HTTP2Wire.request("GET", "/later", stream: 1, ends: true))
+        busy.loop.drain()
+        #expect(try frames(busy).last?.type == 7)
+        try busy.send(HTTP2Wire.request("GET", "/hello", stream: 3, ends: true))
+        #expect(busy.script.seen == ["GET /later "])
+        busy.script.owed[0].respond(status: 204, headers: [:], body: ByteBuffer())
+        #expect(try answers(busy).map(\.stream) == [1])
+        #expect(!busy.isOpen)
+    }
+
+    @Test("after a GOAWAY of the client the connection closes with its last stream")
+    func clientLeaves() throws {
+        let client = try connect()
+        try client.send(HTTP2Wire.request("GET", "/later", stream: 1, ends: true))
+        try client.send(HTTP2Wire.frame(type: 7, stream: 0, [0, 0, 0, 0, 0, 0, 0, 0]))
+        _ = try client.writes()
+        #expect(client.isOpen)
+        client.script.owed[0].respond(status: 204, headers: [:], body: ByteBuffer())
+        #expect(try answers(client).count == 1)
+        #expect(!client.isOpen)
+    }
+}
