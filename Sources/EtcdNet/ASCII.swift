@@ -21,10 +21,22 @@ enum ASCII {
         return byte < 128 && highTokenBits >> UInt64(byte - 64) & 1 == 1
     }
 
+    /// Whether `bytes` are all of a token; true when empty.
+    static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        for index in 0..<bytes.count where !isToken(bytes[index]) { return false }
+        return true
+    }
+
     /// No control character except the tab; bytes beyond ASCII are allowed.
-    @inline(__always)
-    static func isFieldValue(_ byte: UInt8) -> Bool {
-        (byte >= 0x20 && byte != 0x7F) || byte == tab
+    static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        // Without a way out of the loop the compiler takes many bytes at a time.
+        var bad: UInt8 = 0
+        for index in 0..<bytes.count {
+            let byte = bytes[index]
+            let isControl = (byte < 0x20 && byte != tab) || byte == 0x7F
+            bad |= isControl ? 1 : 0
+        }
+        return bad == 0
     }
 
     /// Where `byte` first occurs at or after `start`.
@@ -60,6 +72,26 @@ enum ASCII {
     static func isHostByte(_ byte: UInt8) -> Bool {
         if byte < 64 { return lowHostBits >> UInt64(byte) & 1 == 1 }
         return byte < 128 && highHostBits >> UInt64(byte - 64) & 1 == 1
+    }
+
+    /// `bytes` as text. What nearly every request contains costs a comparison, not a new string.
+    static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+        switch bytes.count {
+        case 3 where isExactly(bytes, "GET"): "GET"
+        case 3 where isExactly(bytes, "PUT"): "PUT"
+        case 4 where isExactly(bytes, "Host"): "Host"
+        case 4 where isExactly(bytes, "POST"): "POST"
+        case 6 where isExactly(bytes, "Accept"): "Accept"
+        case 10 where isExactly(bytes, "User-Agent"): "User-Agent"
+        case 12 where isExactly(bytes, "Content-Type"): "Content-Type"
+        case 14 where isExactly(bytes, "Content-Length"): "Content-Length"
+        default: String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    @inline(__always)
+    private static func isExactly(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        memcmp(bytes.baseAddress!, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
 
     /// ASCII letters compared without case; `lowercase` must be in lower case.

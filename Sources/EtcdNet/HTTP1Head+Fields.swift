@@ -8,18 +8,13 @@ extension HTTP1HeadParser {
         // Go tolerates a field without a name by skipping it.
         if name.isEmpty { return }
         guard head.fields.count < HTTPServerLimits.headerFieldsMax else { throw .tooLarge }
-        var isValidName = true
-        for byte in name where !ASCII.isToken(byte) { isValidName = false }
-        guard isValidName else {
+        guard ASCII.isToken(name) else {
             refusal = refusal ?? .headerName
             return
         }
-        for byte in value where !ASCII.isFieldValue(byte) {
-            refusal = refusal ?? .headerValue
-            break
-        }
+        if !ASCII.isFieldValue(value) { refusal = refusal ?? .headerValue }
         let text = String(decoding: value, as: UTF8.self)
-        head.fields.append((String(decoding: name, as: UTF8.self), text))
+        head.fields.append((ASCII.text(name), text))
         try noteFraming(name: name, value: value, text: text)
     }
 

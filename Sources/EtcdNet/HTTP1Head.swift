@@ -24,7 +24,6 @@ struct HTTP1Refusal: Error, Equatable {
     static let headerValue = badRequest("invalid header value")
     static let tooLarge = HTTP1Refusal("431 Request Header Fields Too Large")
     static let bodyTooLarge = HTTP1Refusal("413 Request Entity Too Large")
-    static let timeout = HTTP1Refusal("408 Request Timeout")
     static let transferEncoding = HTTP1Refusal(
         "501 Not Implemented", body: "Unsupported transfer encoding")
     static let version = HTTP1Refusal(
@@ -153,8 +152,8 @@ extension HTTP1HeadParser {
         let method = UnsafeRawBufferPointer(rebasing: line[..<methodEnd])
         let target = UnsafeRawBufferPointer(rebasing: line[(methodEnd + 1)..<targetEnd])
         try parseVersion(UnsafeRawBufferPointer(rebasing: line[(targetEnd + 1)...]))
-        guard !method.isEmpty, method.allSatisfy(ASCII.isToken) else { throw .malformed }
-        head.method = String(decoding: method, as: UTF8.self)
+        guard !method.isEmpty, ASCII.isToken(method) else { throw .malformed }
+        head.method = ASCII.text(method)
         try parseTarget(target)
     }
 

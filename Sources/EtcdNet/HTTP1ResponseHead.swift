@@ -25,6 +25,7 @@ struct HTTP1ResponseHead {
         let bodyBytes = body?.readableBytes ?? 0
         var fields = headers
         var fieldBytes = Self.usualFieldBytes
+        var isSorted = false
         while true {
             var outcome = Outcome.written
             let room = Self.fixedBytes + fieldBytes + bodyBytes
@@ -32,14 +33,17 @@ struct HTTP1ResponseHead {
                 var cursor = ByteCursor(memory)
                 let start = cursor.position
                 writeStatusLine(&cursor)
-                outcome = write(fields, &cursor, reserve: Self.fixedBytes + bodyBytes, date)
+                outcome = write(
+                    fields, isSorted, &cursor, reserve: Self.fixedBytes + bodyBytes, date)
                 guard case .written = outcome else { return 0 }
                 if let body { body.withUnsafeReadableBytes { cursor.write($0) } }
                 return cursor.position - start
             }
             switch outcome {
             case .written: return
-            case .unsorted: fields = sorted()
+            case .unsorted:
+                fields = sorted()
+                isSorted = true
             case .tooLong:
                 fieldBytes = headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
             }
@@ -50,7 +54,8 @@ struct HTTP1ResponseHead {
     private enum Outcome { case written, unsorted, tooLong }
 
     private func write(
-        _ fields: HTTPHeaders, _ cursor: inout ByteCursor, reserve: Int, _ date: [UInt8]
+        _ fields: HTTPHeaders, _ isSorted: Bool, _ cursor: inout ByteCursor, reserve: Int,
+        _ date: [UInt8]
     ) -> Outcome {
         var previous = ""
         var previousFirst: UInt8 = 0
@@ -58,7 +63,7 @@ struct HTTP1ResponseHead {
         for (name, value) in fields {
             // Most names differ in their first byte.
             let first = name.utf8.first ?? 0
-            if first < previousFirst || (first == previousFirst && name < previous) {
+            if !isSorted, first < previousFirst || (first == previousFirst && name < previous) {
                 return .unsorted
             }
             previous = name

@@ -31,7 +31,7 @@ final class HTTP1Session: ChannelDuplexHandler, ServerConnection {
     /// A parsed request that has to wait for earlier ones.
     var waitingHead: HTTP1Head?
     /// Unanswered requests, oldest first.
-    var exchanges = CircularBuffer<HTTP1Exchange>(initialCapacity: 4)
+    var exchanges = HTTP1Queue()
     /// An unanswered request that nothing may overtake or accompany.
     var hasExclusive = false
     var isProcessing = false
@@ -191,8 +191,7 @@ final class HTTP1Session: ChannelDuplexHandler, ServerConnection {
         closing = .closed
         loop.remove(self)
         stopReading(.connectionClosed)
-        let lost = exchanges
-        exchanges.removeAll()
+        let lost = exchanges.removeAll()
         output = ByteBuffer()
         for exchange in lost { exchange.connectionClosed() }
     }

@@ -1,4 +1,5 @@
-//  An immutable slice of bytes: what every codec reads from and every message carries.
+//  An immutable slice of bytes: what every codec reads from and every message carries. What is
+//  inlinable here was measured: other modules do not specialise it otherwise.
 
 /// An immutable run of bytes that shares its storage with the buffer it was cut from.
 ///
@@ -32,10 +33,13 @@ package struct Bytes: Sendable {
         self.end = end
     }
 
+    @inlinable @inline(__always)
     package var count: Int { end - start }
+    @inlinable @inline(__always)
     package var isEmpty: Bool { end == start }
 
     /// The byte at `position`, counted from the start of this slice.
+    @inlinable @inline(__always)
     package subscript(position: Int) -> UInt8 {
         precondition(position >= 0 && position < count)
         return storage[start + position]
@@ -61,6 +65,7 @@ package struct Bytes: Sendable {
         withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
+    @inlinable @inline(__always)
     package func withUnsafeBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {

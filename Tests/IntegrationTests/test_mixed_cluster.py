@@ -55,9 +55,12 @@ def check_everywhere(cluster, prefix):
 
 
 def test_members_agree(cluster):
-    listings = [member.members() for member in cluster.members]
-    assert listings[0] == listings[1] == listings[2]
-    assert all(m["clientURLs"] for m in listings[0])
+    def agree():
+        listings = [member.members() for member in cluster.members]
+        return listings[0] == listings[1] == listings[2] \
+            and all(m["clientURLs"] for m in listings[0])
+    # The publication of the last one reaches the others a moment later.
+    harness.eventually(agree, 10, "equal lists of members")
     versions = {m.request("GET", "/version").json()["etcdcluster"] for m in cluster.members}
     assert versions == {"3.4.0"}, "the lowest version decides"
 

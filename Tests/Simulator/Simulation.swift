@@ -20,7 +20,7 @@ package struct SimulationOutcome: Sendable {
 
 package struct Simulation {
     private static let livenessNanoseconds: UInt64 = 120_000_000_000
-    private static let stepsMax = 3_000_000
+    private static let stepsMax = 400_000
 
     private let seed: UInt64
     private let plan: SimulationPlan
@@ -84,13 +84,21 @@ package struct Simulation {
             case .fault:
                 try strike()
                 cluster.agenda.plan(
-                    .fault, at: cluster.time.now + UInt64(200 + random.below(2_000)) * 1_000_000)
+                    .fault, at: cluster.time.now + pauseBeforeFault)
             default: break
             }
         }
         try workload.collect(from: cluster)
         try collectAdmin()
         return goesOn
+    }
+
+    private var pauseBeforeFault: UInt64 {
+        mutating get {
+            let milliseconds =
+                plan.restartsQuickly ? 50 + random.below(300) : 200 + random.below(2_000)
+            return UInt64(milliseconds) * 1_000_000
+        }
     }
 
     private mutating func planClient(_ number: Int) {
@@ -107,7 +115,9 @@ package struct Simulation {
         switch random.below(8) {
         case 0, 1:
             if plan.crashes {
-                let down = UInt64(100 + random.below(3_000)) * 1_000_000
+                let longest = plan.restartsQuickly ? 30 : 3_000
+                let shortest = plan.restartsQuickly ? 1 : 100
+                let down = UInt64(shortest + random.below(longest)) * 1_000_000
                 cluster.crash(victim, restartAfter: down)
                 if random.oneIn(4) {
                     for other in cluster.running { cluster.crash(other, restartAfter: down) }

@@ -39,6 +39,9 @@ package struct SimulationPlan: Sendable {
     package var changesMembership: Bool
     package var transfersLeadership: Bool
     package var usesTTL: Bool
+    package var preVote = true
+    /// Faults come one upon the other, and members are hardly down before they are back.
+    package var restartsQuickly = false
     package var mutation: Mutation?
 
     package static func draw(_ random: inout RandomSource, mutation: Mutation?) -> SimulationPlan {
@@ -78,7 +81,13 @@ package struct SimulationPlan: Sendable {
         clockSkewMilliseconds = 0
         usesTTL = true
         switch mutation {
-        case .syncDoesNothing?, .acknowledgesBeforeDurable?, .forgetsVote?: crashMode = .drop
+        case .syncDoesNothing?, .acknowledgesBeforeDurable?: crashMode = .drop
+        case .forgetsVote?:
+            // Two candidates of one term, and a voter that is back before the second one asks.
+            crashMode = .drop
+            preVote = false
+            restartsQuickly = true
+            latencyMicrosecondsMax = 150_000
         default: break
         }
     }
