@@ -1,5 +1,5 @@
-//  Keeps a listener alive and within its bound: counts connections, pauses accepting while there are
-//  too many, and waits instead of spinning when the process has no descriptors left.
+//  Keeps a listener alive and within its bound: counts connections, pauses accepting while
+//  there are too many, and waits instead of spinning when the process has no descriptors left.
 
 import NIOCore
 

@@ -1,5 +1,5 @@
-//  libnghttp2 behind a few calls: one server session per connection, its options, and the C callbacks
-//  that lead back to `HTTP2Session`.
+//  libnghttp2 behind a few calls: one server session per connection, its options, and the C
+//  callbacks that lead back to `HTTP2Session`.
 
 import CNGHTTP2
 

@@ -50,8 +50,8 @@ package enum HTTPBodyPlan {
     /// Read it whole, up to `maximum` bytes (beyond: 413 and the connection closes), then call
     /// `HTTPHandler.handle`.
     case collect(maximum: Int)
-    /// The request is served without its body, which is read and dropped (up to 256 KiB for the sake
-    /// of the connection): `HTTPHandler.handle` is called at once with an empty one.
+    /// Serve the request without its body: `HTTPHandler.handle` is called at once with an empty
+    /// one, and what arrives is dropped (up to 256 KiB; beyond, the connection closes).
     case ignore
     /// Hand chunks to the sink as they come, with back-pressure.
     case stream(any HTTPBodySink)

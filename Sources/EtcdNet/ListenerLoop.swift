@@ -1,5 +1,6 @@
-//  What the connections of one listener share on one event loop: the list of who has to flush at the
-//  end of the pass, spare output buffers, the Date header, and the connections themselves.
+//  What the connections of one listener share on one event loop: the list of who has to flush
+//  at the end of the pass, spare output buffers, the Date header, and the connections
+//  themselves.
 
 import NIOCore
 

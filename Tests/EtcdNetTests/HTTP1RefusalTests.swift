@@ -1,4 +1,5 @@
-//  Requests that Go's server refuses, with its answers, and that splitting the input changes nothing.
+//  Requests that Go's server refuses, with its answers, and that splitting the input changes
+//  nothing.
 
 import NIOCore
 import NIOEmbedded

@@ -1,5 +1,5 @@
-//  Hostile input: mutated requests, cut anywhere, with clients that leave and handlers that answer at
-//  any time. Nothing may crash, hang or be told twice that its client is gone.
+//  Hostile input: mutated requests, cut anywhere, with clients that leave and handlers that
+//  answer at any time. Nothing may crash, hang or be told twice that its client is gone.
 
 import NIOCore
 import NIOEmbedded

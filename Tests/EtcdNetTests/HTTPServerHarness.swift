@@ -1,4 +1,5 @@
-//  One served connection without a socket: what the client sends goes in, what it would see comes out.
+//  One served connection without a socket: what the client sends goes in, what it would see
+//  comes out.
 
 import NIOCore
 import NIOEmbedded

@@ -13,7 +13,7 @@ enum SimulationEvent {
     case deliver(to: MemberID, from: MemberID, Bytes)
     case snapshotOutcome(at: Int, peer: MemberID, succeeded: Bool)
     /// What the log role said, once the disk is done.
-    case logOutputs(member: Int, process: ObjectIdentifier, [LogOutput])
+    case logOutputs(member: Int, process: Int, [LogOutput])
     case client(Int)
     case fault
     case restart(Int)
@@ -113,7 +113,7 @@ final class SimulatedCluster {
                 .snapshotSent(peer, succeeded: succeeded))
         case .logOutputs(let number, let process, let outputs):
             let member = members[number]
-            guard let current = member.process, ObjectIdentifier(current) == process else {
+            guard let current = member.process, current.incarnation == process else {
                 return
             }
             try route(outputs, of: member, current)
@@ -145,7 +145,7 @@ final class SimulatedCluster {
             let delay = 1_000 * UInt64(1 + random.below(plan.diskMicrosecondsMax))
             process.logBusyUntil = time.now + delay
             agenda.plan(
-                .logOutputs(member: member.number, process: ObjectIdentifier(process), outputs),
+                .logOutputs(member: member.number, process: process.incarnation, outputs),
                 at: time.now + delay)
         case .apply:
             var outputs: [ApplyOutput] = []

@@ -45,6 +45,8 @@ final class SimulatedMember {
 
     /// What exists only while the process runs.
     final class Process {
+        /// Which start of the member this is: what an earlier one began is not for this one.
+        let incarnation: Int
         let replica: Replica
         let handler: RequestHandler
         let consensusMailbox: SimulatedMailbox<ConsensusInput>
@@ -57,7 +59,8 @@ final class SimulatedMember {
         /// The log role's answers are on their way until the disk is done.
         var logBusyUntil: UInt64 = 0
 
-        init(replica: Replica, opened: OpenedLog, random: RandomSource) {
+        init(incarnation: Int, replica: Replica, opened: OpenedLog, random: RandomSource) {
+            self.incarnation = incarnation
             self.replica = replica
             consensusMailbox = SimulatedMailbox()
             handler = replica.makeRequestHandler(
@@ -78,6 +81,7 @@ final class SimulatedMember {
     let plan: SimulationPlan
     var random: RandomSource
     var process: Process?
+    private var starts = 0
     /// Removed from the cluster, or stopped by an error that it may not survive.
     var isRetired = false
 
@@ -127,7 +131,9 @@ final class SimulatedMember {
             configuration: configuration, localID: id, clusterID: opened.clusterID,
             snapshot: opened.snapshotMetadata, keyspace: keyspace, cluster: cluster, clock: clock,
             logger: logger)
-        process = Process(replica: replica, opened: opened, random: random.split())
+        starts += 1
+        process = Process(
+            incarnation: starts, replica: replica, opened: opened, random: random.split())
     }
 
     /// The process is gone at once, and with it whatever was not synced.

@@ -96,7 +96,7 @@ package struct Simulation {
     private var pauseBeforeFault: UInt64 {
         mutating get {
             let milliseconds =
-                plan.restartsQuickly ? 50 + random.below(300) : 200 + random.below(2_000)
+                plan.restartsQuickly ? 20 + random.below(100) : 200 + random.below(2_000)
             return UInt64(milliseconds) * 1_000_000
         }
     }
@@ -111,13 +111,15 @@ package struct Simulation {
     private mutating func strike() throws {
         let running = cluster.running
         guard !running.isEmpty else { return }
+        if plan.restartsQuickly {
+            strikeTheOnlyVoter()
+            return
+        }
         let victim = running[random.below(running.count)]
         switch random.below(8) {
         case 0, 1:
             if plan.crashes {
-                let longest = plan.restartsQuickly ? 30 : 3_000
-                let shortest = plan.restartsQuickly ? 1 : 100
-                let down = UInt64(shortest + random.below(longest)) * 1_000_000
+                let down = UInt64(100 + random.below(3_000)) * 1_000_000
                 cluster.crash(victim, restartAfter: down)
                 if random.oneIn(4) {
                     for other in cluster.running { cluster.crash(other, restartAfter: down) }
@@ -136,6 +138,15 @@ package struct Simulation {
             }
         default: if plan.changesMembership { changeMembership(via: victim) }
         }
+    }
+
+    /// Two members that cannot hear each other both need the vote of the third, which is always
+    /// just coming back.
+    private mutating func strikeTheOnlyVoter() {
+        cluster.network.cutBoth(cluster.members[1].id, cluster.members[2].id)
+        let voter = cluster.members[0]
+        guard voter.isRunning else { return }
+        cluster.crash(voter, restartAfter: UInt64(1 + random.below(10)) * 1_000_000)
     }
 
     private mutating func partition(_ victim: SimulatedMember) {

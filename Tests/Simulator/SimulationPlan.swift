@@ -40,7 +40,7 @@ package struct SimulationPlan: Sendable {
     package var transfersLeadership: Bool
     package var usesTTL: Bool
     package var preVote = true
-    /// Faults come one upon the other, and members are hardly down before they are back.
+    /// One member crashes again and again while the other two compete for its vote.
     package var restartsQuickly = false
     package var mutation: Mutation?
 

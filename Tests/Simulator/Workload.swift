@@ -29,7 +29,7 @@ struct SimulatedClient {
     struct Pending {
         let token: UInt64
         let member: Int
-        let process: ObjectIdentifier
+        let process: Int
         let request: RequestID?
         let deadline: UInt64
         let key: Int
@@ -149,7 +149,7 @@ struct Workload {
             return
         }
         clients[number].pending = SimulatedClient.Pending(
-            token: token, member: member.number, process: ObjectIdentifier(process),
+            token: token, member: member.number, process: process.incarnation,
             request: request, deadline: now + Workload.timeout, key: key, operation: operation)
     }
 
@@ -191,7 +191,7 @@ struct Workload {
             }
             guard let pending = clients[number].pending else { continue }
             let current = cluster.members[pending.member].process
-            let isGone = current.map { ObjectIdentifier($0) != pending.process } ?? true
+            let isGone = current.map { $0.incarnation != pending.process } ?? true
             if isGone || pending.deadline <= now {
                 if !isGone, let request = pending.request { current?.handler.forget(request) }
                 clients[number].pending = nil
@@ -218,7 +218,7 @@ struct Workload {
             finish(pending, .mismatch, number, now)
         case .barrier:
             guard let process = cluster.members[pending.member].process,
-                ObjectIdentifier(process) == pending.process
+                process.incarnation == pending.process
             else { return }
             finishRead(
                 key: pending.key, operation: pending.operation, process, number, now)
