@@ -27,7 +27,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
         swiftSettings: settings)
 }
 
-let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let nio: [Target.Dependency] = [
@@ -64,7 +63,7 @@ let package = Package(
         module("EtcdProto", ["Protobuf", "Raft", "RuntimeCore"]),
         // Level 3: the stores.
         module("EtcdWAL", ["EtcdProto", "Raft", "RuntimeCore"]),
-        module("EtcdV2Store", ["RuntimeCore", collections]),
+        module("EtcdV2Store", ["RuntimeCore"]),
         module(
             "EtcdMembership",
             [
@@ -129,7 +128,8 @@ let package = Package(
             "EtcdWALTests",
             ["EtcdWAL", "EtcdProto", "Raft", "RuntimeCore", "RuntimePosix", "Scenario"],
             exclude: ["testdata"]),
-        tests("EtcdV2StoreTests", ["EtcdV2Store", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
+        tests(
+            "EtcdV2StoreTests", ["EtcdV2Store", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
         tests("EtcdMembershipTests", ["EtcdMembership", "EtcdProto", "Raft", "RuntimeCore"]),
         tests(
             "EtcdServerTests",
@@ -146,7 +146,10 @@ let package = Package(
             ] + nio),
         tests(
             "EtcdHTTPTests",
-            ["EtcdHTTP", "EtcdNet", "EtcdServer", "EtcdV2Store", "RuntimeCore", nioTesting] + nio),
+            [
+                "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
+                "Raft", "RuntimeCore", nioTesting, logging,
+            ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),
     ]

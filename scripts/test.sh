@@ -11,15 +11,18 @@ wants() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 if wants lint; then scripts/lint.sh; fi
 
 scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
-swift build -c release --build-tests
-bin=$(swift build -c release --show-bin-path)
+# One optimised build serves all stages. It has a place of its own, because testing needs a flag that
+# the program is not shipped with.
+build=(-c release --scratch-path .build/tests -Xswiftc -enable-testing)
+swift build "${build[@]}" --build-tests
+bin=$(swift build "${build[@]}" --show-bin-path)
 
-if wants swift; then swift test -c release --skip-build; fi
+if wants swift; then swift test "${build[@]}" --skip-build; fi
 
 if wants simulation; then "$bin/etcd-sim" --seeds 500 --workers 2; fi
 
 if wants integration; then
-    scripts/install.sh etcd-server etcd-client curl
+    scripts/install.sh etcd-server etcd-client curl nghttp2-client
     venv=.build/venv
     [ -x "$venv/bin/pytest" ] || {
         scripts/install.sh python3 python3-venv

@@ -6,7 +6,6 @@ import Protobuf
 package import RuntimeCore
 import Synchronization
 
-
 /// Where log lines go; one write per line, so that lines of several threads never mix.
 package final class LogSink: Sendable {
     private let descriptors: [Int32]

@@ -99,7 +99,8 @@ struct OriginDecision: Sendable {
     }
 
     private func checkVersions(_ urls: [String]) async throws(BootstrapError) {
-        guard let versions = await queries.versions(from: urls, timeout: OriginDecision.joinTimeout),
+        guard
+            let versions = await queries.versions(from: urls, timeout: OriginDecision.joinTimeout),
             let cluster = versions.cluster
         else { return }
         let floor = SemanticVersion(major: 3, minor: 0)

@@ -65,7 +65,7 @@ final class MemberService: Sendable {
                     + "too low; please set higher than \(Limits.reservedDescriptors)")
         }
         let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-        let client = HTTPClient(loops: loops.anyGroup)
+        let client = HTTPClient(loops: loops)
         let queries = ClusterQueries(client: client, loop: loops.next())
         let version = SemanticVersion(ProgramVersion.etcd) ?? SemanticVersion(major: 3, minor: 5)
         let directory = DataDirectory(

@@ -93,8 +93,9 @@ enum PeerMetrics {
         family("sent_failures_total", "The total number of send failures from peers.", "To") {
             $0.sentFailures
         }
-        family("received_failures_total", "The total number of receive failures from peers.", "From")
-        {
+        family(
+            "received_failures_total", "The total number of receive failures from peers.", "From"
+        ) {
             $0.receivedFailures
         }
     }

@@ -10,9 +10,11 @@ enum TimestampText {
         let microseconds = Int(time.unixNanoseconds % 1_000_000_000) / 1_000
         var parts = tm()
         localtime_r(&seconds, &parts)
-        let date = digits(Int(parts.tm_year) + 1900, 4) + "-" + digits(Int(parts.tm_mon) + 1, 2)
+        let date =
+            digits(Int(parts.tm_year) + 1900, 4) + "-" + digits(Int(parts.tm_mon) + 1, 2)
             + "-" + digits(Int(parts.tm_mday), 2)
-        let clock = digits(Int(parts.tm_hour), 2) + ":" + digits(Int(parts.tm_min), 2) + ":"
+        let clock =
+            digits(Int(parts.tm_hour), 2) + ":" + digits(Int(parts.tm_min), 2) + ":"
             + digits(Int(parts.tm_sec), 2) + "." + digits(microseconds, 6)
         let offset = Int(parts.tm_gmtoff) / 60
         if offset == 0 { return "\(date)T\(clock)Z" }

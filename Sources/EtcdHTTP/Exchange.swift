@@ -40,6 +40,12 @@ struct Exchange {
             body: ByteBuffer(bytes: body))
     }
 
+    /// Leaves the content type to the listener, which states plain text.
+    func respondUntyped(status: Int, body: [UInt8]) {
+        client.responder.respond(
+            status: status, headers: client.headers([]), body: ByteBuffer(bytes: body))
+    }
+
     /// Answers without content and content type.
     func respondEmpty(status: Int, extra: [(String, String)] = []) {
         client.responder.respond(

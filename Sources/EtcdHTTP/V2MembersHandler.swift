@@ -39,9 +39,7 @@ struct V2MembersHandler: Sendable {
     func serveMachines(_ exchange: Exchange) {
         guard exchange.allows(["GET", "HEAD"]) else { return }
         let urls = handler.members.list.flatMap(\.clientURLs).sorted()
-        exchange.respond(
-            status: 200, contentType: ContentType.text,
-            body: Array(urls.joined(separator: ", ").utf8))
+        exchange.respondUntyped(status: 200, body: Array(urls.joined(separator: ", ").utf8))
     }
 
     private func read(_ exchange: Exchange, name: String) {

@@ -6,9 +6,6 @@ import NIOPosix
 /// A fixed set of event loop threads. Safe to use from any thread.
 package final class EventLoops: Sendable {
     let group: MultiThreadedEventLoopGroup
-
-    /// For what takes a group and looks no further.
-    package var anyGroup: any EventLoopGroup { group }
     /// In the order in which `next()` hands them out; never empty.
     package let all: [any EventLoop]
 

@@ -44,11 +44,21 @@ final class HTTP1Exchange: HTTPResponder {
     func respond(status: Int, headers: HTTPHeaders, body: ByteBuffer) {
         guard let session, state == .waiting else { return }
         let allowsBody = HTTPStatus.allowsBody(status)
+        let count = body.readableBytes
+        if allowsBody, !isHEAD, count > HTTPServerLimits.statedLengthMax {
+            start(status: status, headers: headers)
+            write(body)
+            finish()
+            return
+        }
+        // Go states the length of what it would have sent, if it came to know it.
+        let isStated = !isHEAD || (count > 0 && count <= HTTPServerLimits.statedLengthMax)
         let framing: HTTP1ResponseHead.Framing =
-            allowsBody ? .length(body.readableBytes) : .none
+            allowsBody && isStated ? .length(count) : .none
         let sendsBody = allowsBody && !isHEAD && body.readableBytes > 0
         let isSmall = body.readableBytes <= HTTPServerLimits.copiedBodyMax
-        let head = head(status, headers, framing, session)
+        var head = head(status, headers, framing, session)
+        head.sniffsType = allowsBody && count > 0
         session.write(for: self) { output in
             head.write(
                 to: &output, date: loop.date(), body: sendsBody && isSmall ? body : nil)

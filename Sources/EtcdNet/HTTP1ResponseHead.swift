@@ -14,6 +14,8 @@ struct HTTP1ResponseHead {
     var headers: HTTPHeaders
     var framing: Framing
     var connection: Connection
+    /// Plain text is what a body is taken for whose handler stated no type.
+    var sniffsType = false
 
     /// Longest status line, Date, Content-Length, Connection and Transfer-Encoding together.
     private static let fixedBytes = 256
@@ -60,6 +62,7 @@ struct HTTP1ResponseHead {
         var previous = ""
         var previousFirst: UInt8 = 0
         var hasDate = false
+        var hasType = false
         for (name, value) in fields {
             // Most names differ in their first byte.
             let first = name.utf8.first ?? 0
@@ -74,6 +77,7 @@ struct HTTP1ResponseHead {
             switch name.utf8.count {
             case 4: if Self.equals(name, "date") { hasDate = true }
             case 10: if Self.equals(name, "connection") { continue }
+            case 12: if Self.equals(name, "content-type") { hasType = true }
             case 14: if Self.equals(name, "content-length") { continue }
             case 17: if Self.equals(name, "transfer-encoding") { continue }
             default: break
@@ -88,7 +92,7 @@ struct HTTP1ResponseHead {
             cursor.write(date)
             cursor.write("\r\n")
         }
-        writeFraming(&cursor)
+        writeFraming(&cursor, statesPlainText: sniffsType && !hasType)
         cursor.write("\r\n")
         return .written
     }
@@ -124,12 +128,13 @@ struct HTTP1ResponseHead {
         cursor.write("\r\n")
     }
 
-    private func writeFraming(_ cursor: inout ByteCursor) {
+    private func writeFraming(_ cursor: inout ByteCursor, statesPlainText: Bool) {
         if case .length(let length) = framing {
             cursor.write("Content-Length: ")
             cursor.writeDecimal(length)
             cursor.write("\r\n")
         }
+        if statesPlainText { cursor.write("Content-Type: text/plain; charset=utf-8\r\n") }
         switch connection {
         case .unstated: break
         case .close: cursor.write("Connection: close\r\n")

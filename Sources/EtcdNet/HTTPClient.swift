@@ -23,8 +23,9 @@ package final class HTTPClient: Sendable {
 
     /// One exchange; the future is of `loop` and fails with `HTTPClientError` only.
     ///
-    /// A kept connection may turn out to be closed by the server. The request is then sent once more
-    /// over a new one, provided that its method is idempotent and nothing of a response arrived.
+    /// A kept connection may turn out to be closed by the server. The request is then sent once
+    /// more over a new one, provided that its method is idempotent and nothing of a response
+    /// arrived.
     ///
     /// - Parameters:
     ///   - timeout: for the whole exchange, dialling included.

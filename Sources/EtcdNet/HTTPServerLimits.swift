@@ -10,6 +10,8 @@ enum HTTPServerLimits {
     static let discardedBodyMax = 256 << 10
     /// A chunk's size line including its extensions (Go's value).
     static let chunkLineMax = 4_096
+    /// Longer bodies go out in chunks, without a stated length (Go's value, visible on the wire).
+    static let statedLengthMax = 2_048
     /// Bytes of framing that a chunked body may spend beyond a fair share (Go's value): many tiny
     /// chunks with long extensions cost more to read than they carry.
     static let chunkOverheadMax = 16 << 10

@@ -26,7 +26,8 @@ package final class ReplicaMetrics: Sendable {
             "etcd_server_has_leader", "Whether or not a leader exists. 1 is existence, 0 is not.",
             leader == .none ? 0 : 1)
         text.gauge(
-            "etcd_server_is_leader", "Whether or not this member is a leader. 1 if is, 0 otherwise.",
+            "etcd_server_is_leader",
+            "Whether or not this member is a leader. 1 if is, 0 otherwise.",
             status.role == .leader ? 1 : 0)
         text.gauge(
             "etcd_server_is_learner",

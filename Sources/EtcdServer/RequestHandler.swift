@@ -157,6 +157,8 @@ package final class RequestHandler: Sendable {
     /// The text for a request that began at `start` and has now waited too long, as etcd words it.
     package func timeoutError(start: Instant) -> ServerError {
         if status.isStopping { return .stopped }
+        // What waits for the disk may still happen; the client learns at least why it waits.
+        if status.isStorageFull { return .noSpace }
         if let lost = status.leaderLostAt {
             let window = 2 * settings.electionMilliseconds
             if lost.advanced(byMilliseconds: window) > start { return .timeoutDueToLeaderFailure }

@@ -56,7 +56,8 @@ struct RaftLog {
     init(commit: LogIndex, snapshot: SnapshotMetadata, entries: [Entry], applied: LogIndex) {
         base = LogPosition(index: snapshot.index, term: snapshot.term)
         newestSnapshot = base
-        storage = entries.first.map { $0.index > snapshot.index } ?? true
+        storage =
+            entries.first.map { $0.index > snapshot.index } ?? true
             ? entries : entries.filter { $0.index > snapshot.index }
         var expected = base.index
         for entry in storage {

@@ -118,7 +118,8 @@ private final class PosixFile: File {
             filled = 0
             do {
                 while filled < count {
-                    let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+                    let rest = UnsafeMutableRawBufferPointer(
+                        rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
                     let number = try descriptor.read(
                         fromAbsoluteOffset: Int64(offset + filled), into: rest)
                     if number == 0 { break }

@@ -116,7 +116,8 @@ private final class Driver<R: Role & ~Copyable>: RoleDriver {
     private var outputs: [R.Output] = []
 
     init(
-        role: consuming R, mailbox: Mailbox<R.Input>, route: @escaping @Sendable ([R.Output]) -> Void
+        role: consuming R, mailbox: Mailbox<R.Input>,
+        route: @escaping @Sendable ([R.Output]) -> Void
     ) {
         self.role = role
         self.mailbox = mailbox

@@ -103,7 +103,8 @@ import struct NIOHTTP1.HTTPHeaders
         ),
         (
             "/v2/keys/a/%2E%2E/%3Cx%26%22'y?a=<b>&c=\"", "/v2/keys/%3Cx&%22%27y?a=<b>&c=\"",
-            "<a href=\"/v2/keys/%3Cx&amp;%22%27y?a=&lt;b&gt;&amp;c=&#34;\">Moved Permanently</a>.\n\n"
+            "<a href=\"/v2/keys/%3Cx&amp;%22%27y?a=&lt;b&gt;&amp;c=&#34;\">"
+                + "Moved Permanently</a>.\n\n"
         ),
         (
             "/v2/keys//é%C3%A9%20+", "/v2/keys/%C3%A9%C3%A9%20+",

@@ -53,7 +53,8 @@ struct ClusterTests {
         -> MembershipRefusal?
     {
         let list = urls.map { "\"\($0)\"" }.joined(separator: ",")
-        let json = "{\"id\":\(change.node.rawValue),\"peerURLs\":[\(list)],\"isPromote\":\(promotes)}"
+        let json =
+            "{\"id\":\(change.node.rawValue),\"peerURLs\":[\(list)],\"isPromote\":\(promotes)}"
         do throws(MembershipRefusal) {
             let context = try? ConfChangeContext(json: Bytes(json))
             try cluster.validate(change, context: context, maxLearners: 1)

@@ -119,9 +119,11 @@ struct CodecTests {
 
 @Suite("Content of entries")
 struct PayloadTests {
-    @Test("a bare v2 request is told from the union by its method", arguments: [
-        V2Method.put, .post, .delete, .quorumGet, .sync,
-    ])
+    @Test(
+        "a bare v2 request is told from the union by its method",
+        arguments: [
+            V2Method.put, .post, .delete, .quorumGet, .sync,
+        ])
     func bareRequest(_ method: V2Method) throws {
         var request = V2Request(id: 77, method: method, path: Bytes("/1/a"))
         request.previousExists = false

@@ -1,3 +1,5 @@
+//  Runs the scenario files of `testdata`, and the language they are written in.
+
 import Scenario
 import Testing
 

@@ -64,7 +64,9 @@ struct RawNodeTests {
         try bench.member.node.propose([Bytes("a"), Bytes("b"), large, Bytes("c")])
         bench.member.node.persisted(bench.member.node.ready().number)
         var batches: [Int] = []
-        while bench.member.node.hasReady { batches.append(bench.member.node.ready().committed.count) }
+        while bench.member.node.hasReady {
+            batches.append(bench.member.node.ready().committed.count)
+        }
         #expect(batches == [2, 1, 1])
     }
 

@@ -72,7 +72,8 @@ struct ReplicationPaperTests {
     func refuses() {
         let bench = Bench(log: [1, 1, 2])
         let answer = bench.step(
-            Message(.append, from: 2, term: 3, logTerm: 3, index: 5)).last
+            Message(.append, from: 2, term: 3, logTerm: 3, index: 5)
+        ).last
         #expect(answer?.reject == true)
         #expect(answer?.index == 5)
         #expect(answer?.rejectHint == 3)

@@ -117,7 +117,8 @@ final class TestMember {
     var currentSnapshot: Snapshot {
         let bytes = (0..<8).map { UInt8(truncatingIfNeeded: stateHash >> (8 * (7 - $0))) }
         return Snapshot(
-            metadata: SnapshotMetadata(confState: confState, index: appliedIndex, term: appliedTerm),
+            metadata: SnapshotMetadata(
+                confState: confState, index: appliedIndex, term: appliedTerm),
             data: Bytes(bytes))
     }
 

@@ -278,8 +278,9 @@ final class SimulatedCluster {
         let delay = 1_000 * UInt64(20 + random.below(plan.latencyMicrosecondsMax))
         let isSnapshot = message.kind == .snapshot
         let isLost = plan.lossOneIn > 0 && random.oneIn(plan.lossOneIn)
-        guard let arrival = network.arrival(
-            from: member.id, to: message.to, at: time.now + delay, isLost: isLost)
+        guard
+            let arrival = network.arrival(
+                from: member.id, to: message.to, at: time.now + delay, isLost: isLost)
         else {
             // The transport notices some losses, not all.
             if isSnapshot {
