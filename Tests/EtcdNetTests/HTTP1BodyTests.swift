@@ -70,7 +70,8 @@ struct HTTP1BodyTests {
         try client.send(put("/early", "12345") + get)
         #expect(
             try client.received()
-                == "HTTP/1.1 403 Forbidden\r\nDate: *\r\nContent-Length: 2\r\n\r\nno"
+                == "HTTP/1.1 403 Forbidden\r\nDate: *\r\nContent-Length: 2\r\n"
+                + HTTP1ServerTests.sniffed + "\r\nno"
                 + HTTP1ServerTests.hello)
         #expect(client.script.seen == ["GET /hello "])
     }

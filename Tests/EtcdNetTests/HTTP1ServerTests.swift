@@ -9,6 +9,8 @@ import Testing
 
 @Suite("HTTP/1.1 server", .timeLimit(.minutes(1)))
 struct HTTP1ServerTests {
+    /// What is said of a body whose handler stated no type.
+    static let sniffed = "Content-Type: text/plain; charset=utf-8\r\n"
     static let hello =
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Etcd-Index: 4  X-Evil: 1\r\n"
         + "Date: *\r\nContent-Length: 5\r\n\r\nhello"
@@ -56,7 +58,7 @@ struct HTTP1ServerTests {
         try client.send("PUT /echo \(version)\r\nHost: a\r\n\(field)Content-Length: 2\r\n\r\nhi")
         #expect(
             try client.received()
-                == "\(version) 200 OK\r\nDate: *\r\nContent-Length: 2\r\n\(answer)\r\nhi")
+                == "\(version) 200 OK\r\nDate: *\r\nContent-Length: 2\r\n\(Self.sniffed)\(answer)\r\nhi")
         #expect(client.isOpen == stays)
     }
 
@@ -67,7 +69,7 @@ struct HTTP1ServerTests {
         let writes = try client.writes()
         #expect(writes.count == 1)
         let text = ServedConnection.withoutDates(writes.map { String(buffer: $0) }.joined())
-        let echo = "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Length: 1\r\n\r\n"
+        let echo = "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Length: 1\r\n\(Self.sniffed)\r\n"
         #expect(text == Self.hello + echo + "1" + echo + "2" + Self.hello)
     }
 
@@ -81,8 +83,8 @@ struct HTTP1ServerTests {
         client.script.owed[1].respond(status: 201, headers: [:], body: ByteBuffer(string: "b"))
         #expect(try client.received() == "")
         client.script.owed[0].respond(status: 201, headers: [:], body: ByteBuffer(string: "a"))
-        let created = "HTTP/1.1 201 Created\r\nDate: *\r\nContent-Length: 1\r\n\r\n"
-        let echo = "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Length: 1\r\n\r\nx"
+        let created = "HTTP/1.1 201 Created\r\nDate: *\r\nContent-Length: 1\r\n\(Self.sniffed)\r\n"
+        let echo = "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Length: 1\r\n\(Self.sniffed)\r\nx"
         #expect(
             try client.received()
                 == created + "a" + Self.hello + created + "b" + echo + Self.hello)
@@ -129,7 +131,8 @@ struct HTTP1ServerTests {
         let writes = try client.writes()
         #expect(writes.map(\.readableBytes).max() == 100_000)
         let total = writes.map(\.readableBytes).reduce(0, +)
-        let others = "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Length: 100000\r\n\r\n" + Self.hello
+        let head = "HTTP/1.1 200 OK\r\nDate: *\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let others = head + "186a0\r\n" + "\r\n0\r\n\r\n" + Self.hello
         #expect(total == 100_000 + others.utf8.count + 2 * (HTTPDate.length - 1))
     }
 
@@ -142,7 +145,8 @@ struct HTTP1ServerTests {
                 + get("/hello"))
         #expect(
             try client.received()
-                == "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Length: 17\r\n\r\nvalue=20123456789"
+                == "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Length: 17\r\n\(Self.sniffed)\r\n"
+                + "value=20123456789"
                 + Self.hello)
     }
 

@@ -3,6 +3,7 @@
 import EtcdMembership
 import EtcdProto
 import EtcdServer
+import EtcdV2Store
 import Raft
 import RuntimeCore
 import Testing

@@ -25,6 +25,10 @@ package struct Violation: Error, CustomStringConvertible {
     package let description: String
 }
 
+/// A crash left garbage where no sector shows that a write was torn. To refuse such a log is right,
+/// since it cannot be told from a log whose acknowledged end went bad; the run ends there.
+struct SpoiledLog: Error {}
+
 final class SimulatedCluster {
     let plan: SimulationPlan
     let time = VirtualTime()
@@ -322,13 +326,26 @@ final class SimulatedCluster {
         agenda.plan(.restart(member.number), at: time.now + nanoseconds)
     }
 
+    /// A start that fails is a violation, unless the disk is such that it must fail.
+    private func explain(_ error: BootstrapError, of member: SimulatedMember) throws {
+        if member.disk.capacity != Int.max, error.description.contains("No space") {
+            trace.add(time.now, member.number, "cannot start while its disk is full")
+            agenda.plan(.restart(member.number), at: time.now + 1_000_000_000)
+        } else if plan.crashMode == .corrupt, error.description.contains("is damaged") {
+            throw SpoiledLog()
+        } else {
+            throw Violation(description: "m\(member.number) cannot restart: \(error)")
+        }
+    }
+
     func restart(_ member: SimulatedMember) throws {
         guard !member.isRunning, !member.isRetired else { return }
         member.disk.liesAboutSync = plan.mutation == .syncDoesNothing && member.number == 0
         do {
             try member.restart()
         } catch {
-            throw Violation(description: "m\(member.number) cannot restart: \(error)")
+            try explain(error, of: member)
+            return
         }
         trace.add(time.now, member.number, "restarts")
         try checkers.restarted(member)

@@ -64,9 +64,13 @@ package struct Simulation {
         let end = cluster.time.now + plan.safetyMilliseconds * 1_000_000
         for client in workload.clients.indices { planClient(client) }
         cluster.agenda.plan(.fault, at: cluster.time.now + 2_000_000_000)
-        while cluster.time.now < end, try step(until: end) {}
-        try heal()
-        try settle()
+        do {
+            while cluster.time.now < end, try step(until: end) {}
+            try heal()
+            try settle()
+        } catch is SpoiledLog {
+            cluster.trace.add(cluster.time.now, nil, "a spoiled log was refused")
+        }
         try workload.checkLinearizable()
     }
 
