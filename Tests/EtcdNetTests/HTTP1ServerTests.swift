@@ -58,7 +58,9 @@ struct HTTP1ServerTests {
         try client.send("PUT /echo \(version)\r\nHost: a\r\n\(field)Content-Length: 2\r\n\r\nhi")
         #expect(
             try client.received()
-                == "\(version) 200 OK\r\nDate: *\r\nContent-Length: 2\r\n\(Self.sniffed)\(answer)\r\nhi")
+                == "\(version) 200 OK\r\nDate: *\r\nContent-Length: 2\r\n"
+                    + "\(Self.sniffed)\(answer)\r\nhi"
+        )
         #expect(client.isOpen == stays)
     }
 
