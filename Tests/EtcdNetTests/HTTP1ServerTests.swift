@@ -59,7 +59,7 @@ struct HTTP1ServerTests {
         #expect(
             try client.received()
                 == "\(version) 200 OK\r\nDate: *\r\nContent-Length: 2\r\n"
-                    + "\(Self.sniffed)\(answer)\r\nhi"
+                + "\(Self.sniffed)\(answer)\r\nhi"
         )
         #expect(client.isOpen == stays)
     }
