@@ -17,8 +17,7 @@ extension Setting {
             "Number of applied entries after which a snapshot is written to disk."),
         Setting(
             "snapshot-catchup-entries", .uint(bits: 64), "5000", .member,
-            "Number of log entries kept behind a snapshot for slow members.",
-            support: .accepted("it is always 5000 in this release"),
+            "Number of applied log entries kept in memory for slow members.",
             aliases: [
                 "experimental-snapshot-catchup-entries", "experimental-snapshot-catch-up-entries",
             ]),

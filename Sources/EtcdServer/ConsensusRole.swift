@@ -20,12 +20,15 @@ package struct ConsensusRole: Role, ~Copyable {
         package var hurriesAmongOthers: Bool
         /// Where the contexts of read rounds begin; see `RequestHandler.firstRequestID`.
         package var firstReadContext: UInt64
+        /// Applied entries kept in memory for slow followers.
+        package var catchUpEntries: UInt64
         /// How long a read round may stay unanswered before it is asked again (etcd's value).
         package var readRetryMilliseconds: UInt64 = 500
 
         package init(
             localID: MemberID, tickMilliseconds: UInt64, electionTicks: Int,
-            advancesFirstElection: Bool, hurriesAmongOthers: Bool, firstReadContext: UInt64
+            advancesFirstElection: Bool, hurriesAmongOthers: Bool, firstReadContext: UInt64,
+            catchUpEntries: UInt64
         ) {
             self.localID = localID
             self.tickMilliseconds = tickMilliseconds
@@ -33,6 +36,7 @@ package struct ConsensusRole: Role, ~Copyable {
             self.advancesFirstElection = advancesFirstElection
             self.hurriesAmongOthers = hurriesAmongOthers
             self.firstReadContext = firstReadContext
+            self.catchUpEntries = catchUpEntries
         }
     }
 
@@ -61,7 +65,6 @@ package struct ConsensusRole: Role, ~Copyable {
     private var held: Deque<Proposal> = []
     private var reads: ReadBarriers
     private var snapshotsInFlight: Set<MemberID> = []
-    private var compactionDue: LogIndex?
     /// The only voter need not wait for anybody before it leads.
     private var isAlone: Bool
 
@@ -133,10 +136,6 @@ package struct ConsensusRole: Role, ~Copyable {
             persisted(number, &outputs)
         case .snapshotSaved(let metadata):
             node.snapshotTaken(metadata)
-            let keep = Int(Limits.snapshotCatchUpEntries)
-            if metadata.index.rawValue > Limits.snapshotCatchUpEntries {
-                compactionDue = metadata.index - keep
-            }
         case .applied(let index):
             node.applied(upTo: index)
         case .confChangeApplied(let change, let index):
@@ -166,10 +165,7 @@ package struct ConsensusRole: Role, ~Copyable {
         // silence from a leader whose messages wait in the mailbox.
         nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
         reads.dropExpired(now: now)
-        if snapshotsInFlight.isEmpty, let due = compactionDue {
-            node.compactLog(upTo: due)
-            compactionDue = nil
-        }
+        compactLog()
         if let state = deferredHardState, outstanding.isEmpty {
             // Nothing else came along to carry it.
             deferredHardState = nil
@@ -177,6 +173,18 @@ package struct ConsensusRole: Role, ~Copyable {
                 .append(
                     LogRequest(number: 0, entries: [], hardState: state, mustSync: false)))
         }
+    }
+
+    /// Drops what is applied from memory, except for a window that slow followers may still ask
+    /// for. Restarts read the files and followers further behind get a new snapshot of the state,
+    /// so that nothing waits for a snapshot on disk; but one that is on its way must find its
+    /// successors here.
+    private mutating func compactLog() {
+        let keep = settings.catchUpEntries
+        let applied = node.appliedIndex.rawValue
+        guard snapshotsInFlight.isEmpty, applied > keep else { return }
+        let last = LogIndex(applied - keep)
+        if last >= node.firstIndex { node.compactLog(upTo: last) }
     }
 
     /// Hands a run of normal proposals to the core in one go.

@@ -16,6 +16,7 @@ package struct ReplicaConfiguration: Sendable {
     package var preVote: Bool
     package var initialElectionTickAdvance: Bool
     package var snapshotCount: UInt64
+    package var snapshotCatchUpEntries: UInt64
     package var maxSnapshots: Int
     package var maxWALs: Int
     package var maxLearners: Int
@@ -27,6 +28,7 @@ package struct ReplicaConfiguration: Sendable {
         name: String, clientURLs: [String], heartbeatMilliseconds: UInt64 = 100,
         electionMilliseconds: UInt64 = 1_000, preVote: Bool = true,
         initialElectionTickAdvance: Bool = true, snapshotCount: UInt64 = 100_000,
+        snapshotCatchUpEntries: UInt64 = Limits.snapshotCatchUpEntries,
         maxSnapshots: Int = 5, maxWALs: Int = 5, maxLearners: Int = 1,
         maxRequestBytes: Int = Limits.requestBytesMax, strictReconfigCheck: Bool = true,
         slowApplyMilliseconds: UInt64 = 100
@@ -38,6 +40,7 @@ package struct ReplicaConfiguration: Sendable {
         self.preVote = preVote
         self.initialElectionTickAdvance = initialElectionTickAdvance
         self.snapshotCount = snapshotCount
+        self.snapshotCatchUpEntries = snapshotCatchUpEntries
         self.maxSnapshots = maxSnapshots
         self.maxWALs = maxWALs
         self.maxLearners = maxLearners
@@ -108,7 +111,8 @@ package final class Replica: Sendable {
                 advancesFirstElection: configuration.initialElectionTickAdvance,
                 hurriesAmongOthers: configuration.preVote,
                 firstReadContext: RequestHandler.firstRequestID(
-                    member: members.localID, now: now.wall)),
+                    member: members.localID, now: now.wall),
+                catchUpEntries: configuration.snapshotCatchUpEntries),
             node: node, confState: start.snapshot.confState, status: status, logger: logger,
             now: now.monotonic)
     }

@@ -171,6 +171,8 @@ package struct RawNode: ~Copyable {
     package var term: Term { core.term }
     package var commit: LogIndex { core.log.committed }
     package var appliedIndex: LogIndex { core.log.applied }
+    /// The oldest entry in memory.
+    package var firstIndex: LogIndex { core.log.firstIndex }
     /// `.none` unless this leader is handing over.
     package var leadTransferee: MemberID { core.leadTransferee }
 

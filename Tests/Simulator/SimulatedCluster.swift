@@ -203,7 +203,9 @@ final class SimulatedCluster {
             case .append(let request): _ = process.logMailbox.post(.append(request))
             case .send(let messages): for message in messages { send(message, from: member) }
             case .apply(let entries): _ = process.applyMailbox.post(.entries(entries))
-            case .restore(let snapshot): _ = process.applyMailbox.post(.restore(snapshot))
+            case .restore(let snapshot):
+                trace.add(time.now, member.number, "takes snapshot \(snapshot.metadata.index)")
+                _ = process.applyMailbox.post(.restore(snapshot))
             case .confState(let state): _ = process.applyMailbox.post(.confState(state))
             case .snapshotWanted(let peer): _ = process.applyMailbox.post(.snapshotWanted(peer))
             case .readConfirmed(let index, let ids):

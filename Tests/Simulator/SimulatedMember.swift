@@ -123,6 +123,7 @@ final class SimulatedMember {
         var configuration = ReplicaConfiguration(
             name: "m\(number)", clientURLs: ["http://m\(number):2379"])
         configuration.snapshotCount = plan.snapshotCount
+        configuration.snapshotCatchUpEntries = plan.catchUpEntries
         configuration.preVote = plan.preVote
         configuration.strictReconfigCheck = false
         var logger = Logger(label: "m\(number)") { _ in SwiftLogNoOpLogHandler() }

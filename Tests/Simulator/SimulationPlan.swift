@@ -25,6 +25,7 @@ package struct SimulationPlan: Sendable {
     package var keyCount: Int
     package var segmentBytes: Int
     package var snapshotCount: UInt64
+    package var catchUpEntries: UInt64
     package var safetyMilliseconds: UInt64
     package var latencyMicrosecondsMax: Int
     package var diskMicrosecondsMax: Int
@@ -52,6 +53,7 @@ package struct SimulationPlan: Sendable {
             keyCount: 1 + random.below(4),
             segmentBytes: [4_096, 16_384, 65_536][random.below(3)],
             snapshotCount: [10, 50, 100_000][random.below(3)] as UInt64,
+            catchUpEntries: [0, 5, 40, 5_000][random.below(4)] as UInt64,
             safetyMilliseconds: 6_000 + UInt64(random.below(10_000)),
             latencyMicrosecondsMax: latencies[random.below(4)],
             diskMicrosecondsMax: latencies[random.below(4)],
@@ -94,7 +96,7 @@ package struct SimulationPlan: Sendable {
 
     package var summary: String {
         "members=\(memberCount) clients=\(clientCount) keys=\(keyCount) segment=\(segmentBytes) "
-            + "snapshot=\(snapshotCount) latency=\(latencyMicrosecondsMax)us "
+            + "snapshot=\(snapshotCount)/\(catchUpEntries) latency=\(latencyMicrosecondsMax)us "
             + "disk=\(diskMicrosecondsMax)us loss=\(lossOneIn) partitions=\(partitions) "
             + "crashes=\(crashes)/\(crashMode) skew=\(clockSkewMilliseconds)ms "
             + "jumps=\(clockJumps) full=\(diskFills) membership=\(changesMembership) "
