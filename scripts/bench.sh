@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 scripts/install.sh etcd-server wrk python3
 if [ -z "${ETCD_SWIFT_BINARY:-}" ]; then
     scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
-    swift build -c release --product etcd-swift
+    swift build -c release --static-swift-stdlib --product etcd-swift
     ETCD_SWIFT_BINARY=$(swift build -c release --show-bin-path)/etcd-swift
 fi
 export ETCD_SWIFT_BINARY

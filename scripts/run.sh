@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
-swift build -c release --product etcd-swift
+# One executable that needs no Swift on the machine it runs on.
+swift build -c release --static-swift-stdlib --product etcd-swift
 binary=$(swift build -c release --show-bin-path)/etcd-swift
 data=${ETCD_DATA_DIR:-.run/default.etcd}
 mkdir -p "$(dirname "$data")"

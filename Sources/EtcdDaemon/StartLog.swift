@@ -34,13 +34,6 @@ enum StartLog {
                 "pre-vote": "\(config.preVote)",
                 "max-request-bytes": "\(config.maxRequestBytes)",
             ])
-        if isInitialized {
-            logger.info(
-                """
-                server has already been initialized; the settings that form a cluster are \
-                ignored
-                """, metadata: ["data-dir": "\(config.dataDirectory)"])
-        }
     }
 
     /// A data directory of a newer cluster must not be used: its log may hold what this release
