@@ -1,0 +1,302 @@
+//  All changes between two committed states, and the way they become durable.
+
+package import RuntimeCore
+
+/// The write transaction of a database: changes in memory until `commit`.
+///
+/// Belongs to the database's thread. It sees its own changes; readers see none before `commit`
+/// returns. A transaction that is released without a commit is rolled back.
+///
+/// A damaged page that a change runs into makes the change void and the next `commit` fail.
+package final class WriteTransaction {
+    private enum Phase { case open, staged, ended }
+
+    private let database: Database
+    /// Keeps the pages that unchanged parts stand in; gone once the transaction has ended.
+    private var base: Snapshot?
+    private let workspace: Workspace
+    private let directory: Tree
+    private var trees: [Bytes: Tree] = [:]
+    /// Most changes go to the bucket of the one before.
+    private var recent: (name: Bytes, tree: Tree)?
+    private var phase = Phase.open
+
+    // Made by staging, kept for another attempt to write.
+    private var pages: [PlannedPage] = []
+    private var freed: [PageRun] = []
+    private var taken: [PageRun] = []
+    private var meta: Meta
+
+    init(_ database: Database) {
+        self.database = database
+        let base = database.current
+        self.base = base
+        meta = base.meta
+        workspace = Workspace(space: base.space, path: database.path)
+        directory = Tree(workspace, rootPage: meta.rootPage, sequence: meta.sequence)
+    }
+
+    deinit { rollback() }
+
+    // MARK: buckets
+
+    package func createBucketIfMissing(_ name: Bytes) {
+        precondition(phase == .open && !name.isEmpty && name.count <= Format.keyBytesMax)
+        if tree(name) != nil { return }
+        let tree = Tree(workspace, root: Node(isLeaf: true), sequence: 0)
+        trees[name] = tree
+        enter(name, tree, root: 0)
+    }
+
+    /// Removes a bucket with everything in it.
+    /// - Returns: false when there is none.
+    package func deleteBucket(_ name: Bytes) -> Bool {
+        precondition(phase == .open)
+        guard let tree = tree(name) else { return false }
+        var visited = PageSet(highWater: meta.highWater)
+        release(tree.root, &visited, depth: 0)
+        trees[name] = nil
+        recent = nil
+        return name.withUnsafeBytes { directory.delete($0) }
+    }
+
+    /// Pages of this bucket are filled to 90 % from now on: for keys that arrive in order.
+    package func setSequentialFill(_ bucket: Bytes) {
+        existing(bucket).isSequential = true
+    }
+
+    // MARK: keys
+
+    /// Sets a key. The bucket must exist; the key is not empty, at most 32 768 bytes long.
+    package func put(_ bucket: Bytes, key: Bytes, value: Bytes) {
+        key.withUnsafeBytes { key in
+            value.withUnsafeBytes { put(bucket, key: key, value: $0) }
+        }
+    }
+
+    /// As above; both buffers are copied.
+    package func put(
+        _ bucket: Bytes, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+    ) {
+        precondition(phase == .open)
+        precondition(!key.isEmpty && key.count <= Format.keyBytesMax)
+        precondition(value.count <= Format.valueBytesMax)
+        existing(bucket).put(key, value)
+    }
+
+    /// - Returns: false when the key was not there.
+    package func delete(_ bucket: Bytes, key: Bytes) -> Bool {
+        precondition(phase == .open)
+        guard !key.isEmpty else { return false }
+        return key.withUnsafeBytes { existing(bucket).delete($0) }
+    }
+
+    /// The value as this transaction sees it.
+    package func get(_ bucket: Bytes, key: Bytes) -> Bytes? {
+        precondition(phase == .open)
+        guard !key.isEmpty else { return nil }
+        return key.withUnsafeBytes { key in
+            guard let entry = existing(bucket).find(key), !entry.isBucket else { return nil }
+            return Bytes(Array(entry.value))
+        }
+    }
+
+    // MARK: end
+
+    /// Makes the changes durable and visible: pages, sync, meta, sync.
+    ///
+    /// After an error the committed state is the old one. When a page could not be written (a full
+    /// disk) the transaction is still there: `commit` may be called again, with no changes in
+    /// between, or `rollback`. After a failed sync the database refuses every further commit.
+    package func commit() throws(BoltError) {
+        precondition(phase != .ended)
+        if database.isAbandoned { throw .abandoned(path: database.path) }
+        if phase == .open {
+            try stage()
+            if phase == .ended { return }
+        }
+        try database.makeRoom(for: meta.highWater)
+        try PageWriter(pageSize: meta.pageSize, file: database.file).write(pages)
+        try sync()
+        try writeMeta()
+        phase = .ended
+        database.publish(meta, freed: freed)
+        forget()
+    }
+
+    /// Drops all changes. Idempotent, and nothing after a successful commit.
+    package func rollback() {
+        guard phase != .ended else { return }
+        phase = .ended
+        for run in taken { database.free.insert(run) }
+        forget()
+        database.endTransaction()
+    }
+
+    // MARK: private steps
+
+    private func tree(_ name: Bytes) -> Tree? {
+        if let recent, recent.name == name { return recent.tree }
+        guard let tree = trees[name] ?? open(name) else { return nil }
+        trees[name] = tree
+        recent = (name, tree)
+        return tree
+    }
+
+    private func existing(_ name: Bytes) -> Tree {
+        if let tree = tree(name) { return tree }
+        // On a damaged directory changes go nowhere, and the commit fails.
+        precondition(workspace.failure != nil, "no such bucket")
+        return Tree(workspace, root: Node(isLeaf: true), sequence: 0)
+    }
+
+    private func open(_ name: Bytes) -> Tree? {
+        guard !name.isEmpty, let entry = name.withUnsafeBytes({ directory.find($0) }),
+            entry.isBucket
+        else { return nil }
+        guard let root = BucketRoot(entry.value) else {
+            workspace.fail(meta.rootPage, "a bucket entry is cut off")
+            return nil
+        }
+        let sequence = entry.value.baseAddress!.word64(8)
+        switch root {
+        case .page(let number):
+            return Tree(workspace, rootPage: number, sequence: sequence)
+        case .inline(let address, let count):
+            guard let start = UnsafeRawPointer(bitPattern: address),
+                let page = Page(start, extent: count, identity: 0), page.isLeaf,
+                let node = Node(page, number: 0, pageSize: meta.pageSize)
+            else {
+                workspace.fail(meta.rootPage, "an inline bucket makes no sense")
+                return nil
+            }
+            return Tree(workspace, root: node, sequence: sequence)
+        }
+    }
+
+    private func enter(_ name: Bytes, _ tree: Tree, root: UInt64) {
+        var value = [UInt8](repeating: 0, count: Format.bucketHeaderBytes)
+        value.withUnsafeMutableBytes { buffer in
+            buffer.baseAddress!.store64(root, 0)
+            buffer.baseAddress!.store64(tree.sequence, 8)
+        }
+        name.withUnsafeBytes { name in
+            value.withUnsafeBytes { directory.put(name, $0, isBucket: true) }
+        }
+    }
+
+    /// Frees all pages of a tree.
+    private func release(_ child: Child, _ visited: inout PageSet, depth: Int) {
+        guard depth < Format.depthMax else {
+            return workspace.fail(child.page, "the tree is too deep")
+        }
+        if let node = child.node {
+            if let origin = node.origin { release(origin, &visited) }
+            for below in node.children { release(below, &visited, depth: depth + 1) }
+            return
+        }
+        guard let page = workspace.space.page(child.page) else {
+            return workspace.fail(child.page, "not a sound page of a tree")
+        }
+        guard release(PageRun(first: child.page, count: page.extent / meta.pageSize), &visited),
+            !page.isLeaf
+        else { return }
+        for index in 0..<page.count {
+            let below = Child(
+                key: KeyReference(address: 1, count: 0), page: page.child(index), node: nil)
+            release(below, &visited, depth: depth + 1)
+        }
+    }
+
+    @discardableResult
+    private func release(_ run: PageRun, _ visited: inout PageSet) -> Bool {
+        guard visited.insert(run) else {
+            workspace.fail(run.first, "used twice")
+            return false
+        }
+        freed.append(run)
+        return true
+    }
+
+    /// Gives every changed node its pages. The nodes cannot be changed after that.
+    private func stage() throws(BoltError) {
+        var staging = TreeStaging(workspace) { [self] count in allocate(count) }
+        for name in trees.keys.sorted() {
+            let tree = trees[name]!
+            // A new bucket has no page yet, changed or not.
+            guard tree.isChanged || isNew(name) else { continue }
+            enter(name, tree, root: staging.stage(tree))
+        }
+        if let failure = workspace.failure {
+            rollback()
+            throw failure
+        }
+        guard directory.isChanged else { return rollback() }
+        meta.rootPage = staging.stage(directory)
+        if let failure = workspace.failure {
+            rollback()
+            throw failure
+        }
+        meta.transactionID += 1
+        meta.freeListPage = Format.noFreeList
+        freed += staging.freed
+        if let list = database.storedList { freed.append(list) }
+        pages = staging.pages.sorted { $0.run.first < $1.run.first }
+        phase = .staged
+    }
+
+    /// Whether the directory still has the bucket without a root.
+    private func isNew(_ name: Bytes) -> Bool {
+        name.withUnsafeBytes { key in
+            guard let entry = directory.find(key) else { return false }
+            return entry.valueCount == Format.bucketHeaderBytes
+                && entry.value.baseAddress!.word64(0) == 0
+        }
+    }
+
+    private func allocate(_ count: Int) -> UInt64 {
+        if let first = database.free.take(count) {
+            taken.append(PageRun(first: first, count: count))
+            return first
+        }
+        let first = meta.highWater
+        meta.highWater += UInt64(count)
+        return first
+    }
+
+    private func sync() throws(BoltError) {
+        do throws(FileError) {
+            try database.file.sync()
+        } catch {
+            database.abandon()
+            throw .file(error)
+        }
+    }
+
+    /// The commit point. The slot holds the state before the previous one.
+    private func writeMeta() throws(BoltError) {
+        let slot = meta.transactionID % 2
+        do throws(FileError) {
+            try database.file.write(
+                meta.pageImage(slot: slot), at: Int(slot) * meta.pageSize)
+        } catch {
+            // Whether the new meta is in the file is unknown, and its pages must not change then.
+            database.abandon()
+            throw .file(error)
+        }
+        try sync()
+    }
+
+    private func forget() {
+        base = nil
+        workspace.arena.release()
+        pages = []
+        freed = []
+        taken = []
+        trees = [:]
+        recent = nil
+    }
+}
+
+@available(*, unavailable)
+extension WriteTransaction: Sendable {}
