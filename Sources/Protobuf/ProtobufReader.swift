@@ -11,6 +11,9 @@ package enum ProtobufError: Error, Sendable, Hashable, CustomStringConvertible {
     case unexpectedWireType(field: Int, offset: Int)
     /// A value that the field cannot have, such as an unknown enum number.
     case invalidValue(field: Int, UInt64)
+    /// A string that is not UTF-8.
+    case invalidText(field: Int)
+    case nestedTooDeeply
 
     package var description: String {
         switch self {
@@ -21,6 +24,8 @@ package enum ProtobufError: Error, Sendable, Hashable, CustomStringConvertible {
             "protobuf: field \(field) has an unexpected wire type at byte \(offset)"
         case .invalidValue(let field, let value):
             "protobuf: field \(field) cannot have the value \(value)"
+        case .invalidText(let field): "protobuf: field \(field) is not valid UTF-8"
+        case .nestedTooDeeply: "protobuf: messages are nested too deeply"
         }
     }
 }

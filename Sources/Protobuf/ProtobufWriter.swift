@@ -3,7 +3,10 @@
 
 package import RuntimeCore
 
+/// Sizes in the wire format. Inlinable where `EtcdProto` needs it for every field.
+@usableFromInline
 package enum ProtobufSize {
+    @inlinable @inline(__always)
     package static func varint(_ value: UInt64) -> Int {
         value < 0x80 ? 1 : (70 - (value | 1).leadingZeroBitCount) / 7
     }

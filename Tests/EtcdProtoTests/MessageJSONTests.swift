@@ -1,0 +1,254 @@
+//  The JSON form of messages, as etcd's gateway reads and writes it (spec grpc-v3 13).
+
+import EtcdProto
+import Protobuf
+import RuntimeCore
+import Testing
+
+private func json<M: ProtobufMessage>(_ message: M) -> String {
+    var output: [UInt8] = []
+    message.writeJSON(into: &output)
+    return Bytes(output).text
+}
+
+private func read<M: ProtobufMessage>(_ text: String) throws -> M {
+    try M(json: try JSONValue.parse(Bytes(text)))
+}
+
+@Suite("JSON form of messages")
+struct MessageJSONTests {
+    @Test("every message survives a round trip through JSON")
+    func roundTrips() throws {
+        for type in allMessages { try check(type) }
+        func check<M: ProtobufMessage>(_ type: M.Type) throws {
+            var random = RandomSource(seed: 21)
+            for _ in 0..<40 {
+                let message = type.random(&random)
+                var output: [UInt8] = []
+                message.writeJSON(into: &output)
+                let value = try JSONValue.parse(Bytes(output))
+                #expect(try M(json: value) == message, "\(type)")
+            }
+        }
+    }
+
+    @Test("an answer has the proto's names, 64-bit numbers as strings, and no defaults")
+    func writing() {
+        let header = ResponseHeader(
+            clusterID: 14_841_639_068_965_178_418, memberID: 10_276_657_743_932_975_437,
+            revision: 5, raftTerm: 2)
+        let headerText =
+            #"{"cluster_id":"14841639068965178418","member_id":"10276657743932975437","#
+            + #""revision":"5","raft_term":"2"}"#
+        let keyValue = KeyValue(
+            key: Bytes("foo"), createRevision: 2, modRevision: 5, version: 4, value: Bytes("bar1"))
+        let response = RangeResponse(header: header, kvs: [keyValue], count: 1)
+        #expect(
+            json(response)
+                == #"{"header":"# + headerText
+                + #","kvs":[{"key":"Zm9v","create_revision":"2","mod_revision":"5","#
+                + #""version":"4","value":"YmFyMQ=="}],"count":"1"}"#)
+        #expect(json(RangeResponse()) == "{}")
+        #expect(json(HashKVResponse(hash: 4_294_967_295)) == #"{"hash":4294967295}"#)
+        #expect(
+            json(AlarmResponse(alarms: [AlarmMember(memberID: 1, alarm: .nospace)]))
+                == #"{"alarms":[{"memberID":"1","alarm":"NOSPACE"}]}"#)
+        #expect(
+            json(
+                LeaseTimeToLiveResponse(id: 7, ttl: -1, grantedTTL: 10, keys: [Bytes("a"), .empty]))
+                == #"{"ID":"7","TTL":"-1","grantedTTL":"10","keys":["YQ==",""]}"#)
+        #expect(
+            json(
+                ClusterMember(
+                    id: 1, name: "a<b>", peerURLs: ["http://h:1"], clientURLs: [], isLearner: true))
+                == ##"{"ID":"1","name":"a\u003cb\u003e","peerURLs":["http://h:1"],"isLearner":true}"##
+        )
+    }
+
+    @Test("what is set counts, even when it is zero: oneofs and empty messages")
+    func presence() {
+        #expect(json(Compare(targetUnion: .version(0))) == #"{"version":"0"}"#)
+        #expect(json(RequestOp(request: .range(RangeRequest()))) == #"{"request_range":{}}"#)
+        #expect(json(PutResponse(header: ResponseHeader())) == #"{"header":{}}"#)
+        #expect(json(WatchResponse(events: [Event()])) == #"{"events":[{}]}"#)
+    }
+
+    @Test("an enum number without a name is written as a number")
+    func unknownNumber() {
+        #expect(json(AlarmRequest(action: .init(rawValue: 9))) == #"{"action":9}"#)
+        #expect(
+            json(WatchCreateRequest(filters: [.noput, .init(rawValue: 7)]))
+                == #"{"filters":["NOPUT",7]}"#)
+    }
+
+    @Test(
+        "a request is read in every form the gateway takes",
+        arguments: [
+            #"{"key":"YQ==","range_end":"Yg==","limit":"5","sort_order":"DESCEND"}"#,
+            #"{"key":"YQ","rangeEnd":"Yg","limit":5,"sortOrder":2}"#,
+            #"{"key":"YQ==","range_end":"eA==","rangeEnd":"Yg==","limit":5,"sort_order":"DESCEND"}"#,
+            #"{"key":"eA==","key":"YQ==","range_end":"Yg==","limit":"5","sort_order":2,"more":[{}]}"#,
+            """
+             { "sort_order" : "DESCEND" , "limit":5, "revision":null, "serializable":false,
+               "range_end":"Yg==" , "key":"YQ=\\n=" } 
+            """,
+        ])
+    func reading(_ text: String) throws {
+        let expected = RangeRequest(
+            key: Bytes("a"), rangeEnd: Bytes("b"), limit: 5, sortOrder: .descend)
+        #expect(try read(text) == expected)
+    }
+
+    @Test("names are those of the proto or its lowerCamelCase, and no others")
+    func names() throws {
+        let grant = LeaseGrantRequest(ttl: 5, id: 9)
+        #expect(try read(#"{"TTL":5,"ID":"9"}"#) == grant)
+        #expect(try read(#"{"ttl":5,"id":"9"}"#) == LeaseGrantRequest())
+        let checkpoint = LeaseCheckpoint(id: 1, remainingTTL: 3)
+        #expect(try read(#"{"ID":1,"remainingTTL":3}"#) == checkpoint)
+        #expect(try read(#"{"ID":1,"remaining_TTL":3}"#) == checkpoint)
+        #expect(try read(#"{"ID":1,"remainingTtl":3}"#) == LeaseCheckpoint(id: 1))
+        #expect(
+            try read(#"{"peerURLs":["a"],"isLearner":true}"#)
+                == MemberAddRequest(peerURLs: ["a"], isLearner: true))
+        #expect(
+            try read(#"{"header":{"clusterId":"3"}}"#)
+                == PutResponse(header: ResponseHeader(clusterID: 3)))
+        #expect(try read(#"{"cluster_id_":"3","clusterid":4,"clusterI":1}"#) == ResponseHeader())
+    }
+
+    @Test("a transaction with a nested one is read")
+    func transaction() throws {
+        let text = """
+            {"compare":[{"result":"GREATER","target":"CREATE","key":"YQ==","createRevision":"0"}],
+             "success":[{"requestPut":{"key":"YQ==","value":"-_8="}},
+                        {"request_txn":{"failure":[{"request_delete_range":{"key":"Yg=="}}]}}],
+             "failure":null}
+            """
+        let nested = TxnRequest(
+            failure: [RequestOp(request: .deleteRange(DeleteRangeRequest(key: Bytes("b"))))])
+        let expected = TxnRequest(
+            compare: [
+                Compare(
+                    result: .greater, target: .create, key: Bytes("a"),
+                    targetUnion: .createRevision(0))
+            ],
+            success: [
+                RequestOp(
+                    request: .put(PutRequest(key: Bytes("a"), value: Bytes([0xFB, 0xFF])))),
+                RequestOp(request: .txn(nested)),
+            ])
+        #expect(try read(text) == expected)
+    }
+
+    @Test("null is the default everywhere: the document, a message, an element of a list")
+    func nulls() throws {
+        #expect(try read("null") == PutRequest())
+        #expect(try read(#"{"header":null}"#) == PutResponse())
+        #expect(
+            try read(#"{"keys":["YQ==",null]}"#)
+                == LeaseTimeToLiveResponse(keys: [Bytes("a"), .empty]))
+        #expect(
+            try read(#"{"filters":[null,"NODELETE",0]}"#)
+                == WatchCreateRequest(filters: [.noput, .nodelete, .noput]))
+        #expect(try read(#"{"success":[null]}"#) == TxnRequest(success: [RequestOp()]))
+    }
+
+    @Test(
+        "numbers are whole and fit",
+        arguments: [
+            ("9223372036854775807", Int64.max), ("\"-9223372036854775808\"", Int64.min),
+            ("0", 0), ("-0", 0), ("\"12\"", 12),
+        ])
+    func numbers(_ text: String, _ value: Int64) throws {
+        #expect(try read(#"{"limit":\#(text)}"#) == RangeRequest(limit: value))
+    }
+
+    @Test(
+        "what does not fit is an error that names its field",
+        arguments: [
+            (#"[]"#, "an object is expected"),
+            (#"{"compare":{}}"#, "field compare: an array is expected"),
+            (#"{"compare":[5]}"#, "field compare[0]: an object is expected"),
+            (
+                #"{"success":[{},{"request_put":{"key":5}}]}"#,
+                "field success[1].request_put.key: a string in base64 is expected"
+            ),
+            (
+                #"{"success":[{"request_put":{"key":"Y"}}]}"#,
+                "field success[0].request_put.key: a string in base64 is expected"
+            ),
+            (
+                #"{"compare":[{"version":1.5}]}"#,
+                "field compare[0].version: a whole number is expected"
+            ),
+            (
+                #"{"compare":[{"version":"1e3"}]}"#,
+                "field compare[0].version: a whole number is expected"
+            ),
+            (
+                #"{"compare":[{"version":"9223372036854775808"}]}"#,
+                "field compare[0].version: 9223372036854775808 does not fit a signed number of "
+                    + "64 bits"
+            ),
+            (#"{"compare":[{"lease":true}]}"#, "field compare[0].lease: a number is expected"),
+            (#"{"compare":[{"lease":""}]}"#, "field compare[0].lease: a whole number is expected"),
+            (
+                #"{"compare":[{"lease":"+5"}]}"#,
+                "field compare[0].lease: a whole number is expected"
+            ),
+            (
+                #"{"compare":[{"lease":"05"}]}"#,
+                "field compare[0].lease: a whole number is expected"
+            ),
+            (#"{"compare":[{"result":"equal"}]}"#, "field compare[0].result: unknown name 'equal'"),
+            (#"{"compare":[{"result":[]}]}"#, "field compare[0].result: a number is expected"),
+            (
+                #"{"success":[{"request_range":{"serializable":"true"}}]}"#,
+                "field success[0].request_range.serializable: true or false is expected"
+            ),
+        ])
+    func refused(_ text: String, _ message: String) throws {
+        do {
+            let request: TxnRequest = try read(text)
+            Issue.record("read as \(request)")
+        } catch let error as ProtobufJSONError {
+            #expect(error.description == message)
+        }
+    }
+
+    @Test("unsigned numbers are not negative, text is text")
+    func otherScalars() throws {
+        #expect(throws: ProtobufJSONError.self) {
+            let _: MemberRemoveRequest = try read(#"{"ID":-1}"#)
+        }
+        #expect(throws: ProtobufJSONError.self) {
+            let _: HashResponse = try read(#"{"hash":4294967296}"#)
+        }
+        #expect(throws: ProtobufJSONError(field: "name", reason: "a string is expected")) {
+            let _: AuthRoleAddRequest = try read(#"{"name":5}"#)
+        }
+        #expect(try read(#"{"name":"\u0041é"}"#) == AuthRoleAddRequest(name: "Aé"))
+    }
+
+    @Test("base64 of every length, and nothing that is not base64")
+    func base64() {
+        let samples = [
+            "": "", "f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg==",
+            "fooba": "Zm9vYmE=", "foobar": "Zm9vYmFy",
+        ]
+        for (plain, coded) in samples {
+            var output: [UInt8] = []
+            ProtobufJSON.writeBase64(Bytes(plain), into: &output)
+            #expect(Bytes(output).text == "\"\(coded)\"")
+            #expect(ProtobufJSON.readBase64(Bytes(coded)) == Bytes(plain))
+            #expect(ProtobufJSON.readBase64(Bytes(coded.filter { $0 != "=" })) == Bytes(plain))
+        }
+        #expect(ProtobufJSON.readBase64(Bytes("-_+/")) == Bytes([0xFB, 0xFF, 0xBF]))
+        for wrong in [
+            "Z", "Zg=", "Zg===", "Zm8==", "=", "====", "Zg==Zg==", "Z g=", "Zm9*", "Zm9vé",
+        ] {
+            #expect(ProtobufJSON.readBase64(Bytes(wrong)) == nil, "\(wrong)")
+        }
+    }
+}
