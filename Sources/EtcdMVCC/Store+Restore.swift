@@ -1,0 +1,65 @@
+//  Reading the store back from its database (spec peer-and-disk 6).
+
+import EtcdBackend
+import RuntimeCore
+
+/// What the database holds, read in one pass over bucket `key`.
+final class StoreContent {
+    private(set) var currentRevision: Int64 = 1
+    private(set) var compactRevision: Int64 = -1
+    /// A compaction that was begun and not finished. Its revision counts as compacted.
+    private(set) var unfinishedCompaction: Int64?
+    private var index: TreeIndex? = TreeIndex()
+    private var problem: MVCCError?
+
+    init(of backend: Backend) throws(MVCCError) {
+        let finished = try Self.revision(StoreBuckets.finishedCompactRevision, backend)
+        let scheduled = try Self.revision(StoreBuckets.scheduledCompactRevision, backend)
+        restoreIndex(from: backend)
+        if let problem { throw problem }
+        if let finished { compactRevision = finished }
+        if let scheduled, scheduled > compactRevision {
+            compactRevision = scheduled
+            unfinishedCompaction = scheduled
+        }
+        // A compaction may have removed the records of the newest revisions.
+        currentRevision = max(currentRevision, compactRevision)
+    }
+
+    /// The index, once.
+    func takeIndex() -> sending TreeIndex { index.take() ?? TreeIndex() }
+
+    private func restoreIndex(from backend: Backend) {
+        guard var index = index.take() else { return }
+        backend.scan(StoreBuckets.key, from: .empty, to: nil) { key, record in
+            guard let key = RevisionKey(key), key.revision.sub <= Int64(UInt32.max) else {
+                problem = .corrupt("bucket key holds a key that is no revision")
+                return false
+            }
+            guard let fields = KeyValueFields(record), !fields.key.isEmpty else {
+                let revision = key.revision
+                problem = .corrupt(
+                    "revision \(revision.main), \(revision.sub) is no KeyValue with a key")
+                return false
+            }
+            var state = KeyState(revision: key.revision, isTombstone: key.isTombstone)
+            if !key.isTombstone {
+                state.createRevision = fields.createRevision
+                state.version = fields.version
+                state.lease = fields.lease
+            }
+            index.restore(UnsafeRawBufferPointer(rebasing: record[fields.key]), state)
+            currentRevision = max(currentRevision, key.revision.main)
+            return true
+        }
+        self.index = consume index
+    }
+
+    private static func revision(_ key: Bytes, _ backend: Backend) throws(MVCCError) -> Int64? {
+        guard let value = backend.get(StoreBuckets.meta, key: key) else { return nil }
+        guard let revision = value.withUnsafeBytes({ RevisionKey($0) }) else {
+            throw .corrupt("\(key.text) holds no revision")
+        }
+        return revision.revision.main
+    }
+}

@@ -1,0 +1,47 @@
+//  Transactions that write.
+
+import EtcdBackend
+package import EtcdProto
+import RuntimeCore
+
+extension Store {
+    /// Executes one branch of `request` as a whole (spec grpc-v3 6.5): comparisons first, nested
+    /// ones included, then the checks of the chosen path, then its operations in order.
+    ///
+    /// - Throws: what a check refuses; nothing is written then.
+    package func txn(_ request: TxnRequest, leases: any LeaseAttachments)
+        throws(MVCCError) -> TxnResponse
+    {
+        var write = startWrite(leases)
+        let before = write.momentBefore
+        let plan = try before.plan(request)
+        try before.checkPuts(request, plan, leases: leases)
+        try before.checkRanges(request, plan)
+        var response = try write.execute(request, plan)
+        response.header = ResponseHeader(revision: write.revision)
+        finish(&write)
+        return response
+    }
+}
+
+extension StoreWrite {
+    mutating func execute(_ request: TxnRequest, _ plan: TxnPlan) throws(MVCCError) -> TxnResponse {
+        // A nested answer has a header without content, as etcd's.
+        var response = TxnResponse(header: ResponseHeader(), succeeded: plan.succeeded)
+        let operations = plan.operations(of: request)
+        response.responses.reserveCapacity(operations.count)
+        var nested = plan.nested[...]
+        for operation in operations {
+            let answer: ResponseOp.Response?
+            switch operation.request {
+            case .range(let request): answer = .range(try moment.range(request))
+            case .put(let request): answer = .put(try put(request))
+            case .deleteRange(let request): answer = .deleteRange(try deleteRange(request))
+            case .txn(let inner): answer = .txn(try execute(inner, nested.removeFirst()))
+            case nil: answer = nil
+            }
+            response.responses.append(ResponseOp(response: answer))
+        }
+        return response
+    }
+}

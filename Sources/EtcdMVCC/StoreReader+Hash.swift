@@ -1,0 +1,65 @@
+//  The hash by which members compare their stores (spec grpc-v3 10).
+
+import EtcdBackend
+package import EtcdProto
+import RuntimeCore
+
+extension StoreReader {
+    /// The hash of all revisions up to `revision` (0: the current one), equal on all members that
+    /// have compacted equally far, whatever of it is already deleted.
+    ///
+    /// Reads every record: for a background thread.
+    package func hashKV(at revision: Int64) throws(MVCCError) -> HashKVResponse {
+        var attempts = 16
+        while true {
+            let moment = moment()
+            let compacted = compactRevision
+            if revision > 0, revision < compacted { throw .compacted }
+            if revision > moment.revision { throw .futureRevision }
+            let main = revision == 0 ? moment.revision : revision
+            if let hash = try moment.hash(at: main, compacted: compacted) {
+                return HashKVResponse(
+                    header: ResponseHeader(revision: moment.revision), hash: hash,
+                    compactRevision: compacted, hashRevision: main)
+            }
+            attempts -= 1
+            if attempts == 0 { throw .compacted }
+        }
+    }
+}
+
+extension StoreMoment {
+    /// `nil` when a compaction has begun before the scan had its picture of the database.
+    fileprivate func hash(at main: Int64, compacted: Int64) throws(MVCCError) -> UInt32? {
+        // Of compacted revisions those count that are still the state of a key at `main`. When
+        // that is none at all, etcd counts whatever is stored, and so do we.
+        var kept = try collect(.everything, at: main, limit: Int.max) { $0.revision }
+        let keepsAll = kept.isEmpty
+        kept.removeAll { $0.main > compacted }
+        kept.sort()
+        var hasPicture: Bool?
+        var position = 0
+        var problem: MVCCError?
+        var crc = CRC32C.checksum(StoreBuckets.key.name)
+        view.scan(StoreBuckets.key, from: .empty, to: nil) { key, record in
+            // The scan has taken its picture; deletions of later compactions are not in it.
+            let isUsable = hasPicture ?? (reader.compactRevision == compacted)
+            hasPicture = isUsable
+            guard isUsable else { return false }
+            guard let revisionKey = RevisionKey(key) else {
+                problem = .corrupt("bucket key holds a key that is no revision")
+                return false
+            }
+            let revision = revisionKey.revision
+            if revision.main > main { return false }
+            if revision.main <= compacted, !keepsAll {
+                while position < kept.count, kept[position] < revision { position += 1 }
+                if position == kept.count || kept[position] != revision { return true }
+            }
+            crc = CRC32C.extend(CRC32C.extend(crc, with: key), with: record)
+            return true
+        }
+        if let problem { throw problem }
+        return hasPicture == false ? nil : crc
+    }
+}

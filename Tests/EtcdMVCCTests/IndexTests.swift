@@ -1,0 +1,161 @@
+//  The key index against a plain dictionary of revision lists.
+
+import RuntimeCore
+import Testing
+
+@testable import EtcdMVCC
+
+@Suite("The key index")
+struct IndexTests {
+    @Test(
+        "look-ups, walks, counts and compactions agree with a plain model",
+        arguments: [IndexKeys.short, .long, .mixed], 1...6 as ClosedRange<UInt64>)
+    func agreement(keys: IndexKeys, seed: UInt64) {
+        var run = IndexRun(keys: keys, seed: seed)
+        for _ in 0..<1_500 { run.step() }
+        run.checkEverything()
+        run.deleteAll()
+        run.checkEverything()
+    }
+
+    @Test("keys in ascending order fill their leaves")
+    func ascendingKeysFillLeaves() {
+        var index = TreeIndex()
+        for number in 0..<10_000 {
+            put(&index, "key\(1_000_000 + number)", Int64(number + 2))
+        }
+        #expect(index.keyCount == 10_000)
+        let leaves = index.leafCount
+        #expect(leaves * IndexNode.capacity < 10_000 * 60)
+    }
+
+    @Test("a key whose last change is a deletion below the compact revision disappears")
+    func deletedKeysDisappear() {
+        var index = TreeIndex()
+        put(&index, "a", 2)
+        delete(&index, "a", 3)
+        put(&index, "b", 4)
+        var removed: [RevisionKey] = []
+        let isDone = Bytes("a").withUnsafeBytes {
+            index.compact($0, at: 4, limit: 10, into: &removed)
+        }
+        #expect(isDone)
+        #expect(removed.map(\.revision.main) == [2, 3])
+        #expect(removed.map(\.isTombstone) == [false, true])
+        #expect(index.compactableKeys(from: .empty, limit: 10).isEmpty)
+        #expect(Bytes("a").withUnsafeBytes { index.entry($0) == nil })
+    }
+
+    @Test("a deletion exactly at the compact revision stays")
+    func deletionAtCompactRevisionStays() {
+        var index = TreeIndex()
+        put(&index, "a", 2)
+        delete(&index, "a", 3)
+        var removed: [RevisionKey] = []
+        _ = Bytes("a").withUnsafeBytes { index.compact($0, at: 3, limit: 10, into: &removed) }
+        #expect(removed.map(\.revision.main) == [2])
+        #expect(index.keyCount == 0)
+        #expect(index.compactableKeys(from: .empty, limit: 10) == [Bytes("a")])
+        _ = Bytes("a").withUnsafeBytes { index.compact($0, at: 4, limit: 10, into: &removed) }
+        #expect(removed.map(\.revision.main) == [2, 3])
+        #expect(index.compactableKeys(from: .empty, limit: 10).isEmpty)
+    }
+
+    @Test("a long past is removed in portions, oldest first")
+    func portions() {
+        var index = TreeIndex()
+        for main in 2...1_001 as ClosedRange<Int64> { put(&index, "hot", main) }
+        var removed: [RevisionKey] = []
+        var steps = 1
+        while !Bytes("hot").withUnsafeBytes({
+            index.compact($0, at: 901, limit: 100, into: &removed)
+        }) {
+            steps += 1
+            #expect(removed.count % 100 == 0)
+        }
+        #expect(steps == 9)
+        #expect(removed.map(\.revision.main) == Array(2...900))
+        Bytes("hot").withUnsafeBytes {
+            #expect(index.find($0, at: 900) == nil)
+            #expect(index.find($0, at: 901)?.revision.main == 901)
+            #expect(index.find($0, at: 1_000)?.revision.main == 1_000)
+        }
+    }
+
+    @Test("versions and creation follow the generations of a key")
+    func generations() {
+        var index = TreeIndex()
+        #expect(put(&index, "a", 2).version == 1)
+        let second = put(&index, "a", 3)
+        #expect(second.version == 2 && second.createRevision == 2)
+        #expect(second.previous?.revision.main == 2)
+        delete(&index, "a", 4)
+        let again = put(&index, "a", 5)
+        #expect(again.version == 1 && again.createRevision == 5 && again.previous == nil)
+    }
+
+    @Test("a lease comes and goes with the entry, also for long keys")
+    func leases() {
+        for key in ["short", String(repeating: "long", count: 500)] {
+            var index = TreeIndex()
+            put(&index, key, 2, lease: 7)
+            let replaced = put(&index, key, 3, lease: 0)
+            #expect(replaced.previous?.lease == 7)
+            #expect(put(&index, key, 4, lease: 8).previous?.lease == 0)
+            #expect(put(&index, key, 5, lease: 9).previous?.lease == 8)
+            delete(&index, key, 6)
+            #expect(put(&index, key, 7, lease: 1).previous == nil)
+        }
+    }
+}
+
+@discardableResult
+private func put(_ index: inout TreeIndex, _ key: String, _ main: Int64, lease: Int64 = 0)
+    -> TreeIndex.Written
+{
+    Bytes(key).withUnsafeBytes {
+        index.put($0, at: Revision(main: main, sub: 0), lease: lease)
+    }
+}
+
+private func delete(_ index: inout TreeIndex, _ key: String, _ main: Int64) {
+    Bytes(key).withUnsafeBytes { index.delete($0, at: Revision(main: main, sub: 0)) }
+}
+
+extension TreeIndex {
+    var leafCount: Int {
+        func leaves(_ node: IndexNode) -> Int {
+            node.isLeaf ? 1 : (0..<node.count).reduce(0) { $0 + leaves(node.child($1)) }
+        }
+        return leaves(root)
+    }
+
+    /// What the tree says about itself is true; returns what is not.
+    func problems() -> [String] {
+        var problems: [String] = []
+        func check(_ node: IndexNode, above lower: [UInt8]?, below upper: [UInt8]?, isRoot: Bool) {
+            let sum = node.computeSummary()
+            if sum.live != node.summary.live { problems.append("live") }
+            if sum.compactable != node.summary.compactable { problems.append("compactable") }
+            if sum.maxMain > node.summary.maxMain { problems.append("maxMain") }
+            if node.count == 0, !isRoot { problems.append("empty node") }
+            for slot in 0..<node.count {
+                let key = Array(node.key(slot))
+                if slot > 0 || node.isLeaf {
+                    if let lower, Bytes(key) < Bytes(lower) { problems.append("below") }
+                    if let upper, Bytes(key) >= Bytes(upper) { problems.append("above") }
+                }
+                if slot > 0, Bytes(Array(node.key(slot - 1))) >= Bytes(key) {
+                    problems.append("order")
+                }
+                guard !node.isLeaf else { continue }
+                if node.child(slot).level != node.level - 1 { problems.append("level") }
+                let next = slot + 1 < node.count ? Array(node.key(slot + 1)) : upper
+                check(
+                    node.child(slot), above: slot == 0 ? lower : key, below: next, isRoot: false)
+            }
+        }
+        check(root, above: nil, below: nil, isRoot: true)
+        return problems
+    }
+}

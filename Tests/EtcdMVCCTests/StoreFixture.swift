@@ -1,0 +1,180 @@
+//  A store in a directory of its own, and leases that are a plain dictionary.
+
+import EtcdBackend
+import EtcdMVCC
+import EtcdProto
+import Glibc
+import RuntimeCore
+import RuntimePosix
+import Testing
+
+/// Leases that exist, and the one that each key hangs on.
+final class LeaseBook: LeaseAttachments {
+    var leases: Set<Int64> = []
+    private(set) var attached: [Bytes: Int64] = [:]
+
+    init(_ leases: Set<Int64> = []) { self.leases = leases }
+
+    func contains(_ lease: Int64) -> Bool { leases.contains(lease) }
+
+    func attach(_ key: Bytes, to lease: Int64) {
+        #expect(attached[key] == nil, "attached twice")
+        attached[key] = lease
+    }
+
+    func detach(_ key: Bytes, from lease: Int64) {
+        #expect(attached[key] == lease, "detached from a lease it does not hang on")
+        attached[key] = nil
+    }
+
+    func reset(_ attachments: [LeaseAttachment]) {
+        attached = Dictionary(uniqueKeysWithValues: attachments.map { ($0.key, $0.lease) })
+    }
+}
+
+/// A store with its database; the directory goes with it.
+final class StoreFixture {
+    let directory: String
+    let leases = LeaseBook([1, 2, 3])
+    private(set) var backend: Backend
+    private(set) var store: Store
+
+    /// A fresh store, or one over a copy of the file `database`.
+    init(database: String? = nil) throws {
+        var template = Array("/tmp/etcd-swift-mvcc-XXXXXX".utf8CString)
+        directory = String(cString: mkdtemp(&template))
+        if let database {
+            let files = PosixFileSystem()
+            let copy = try files.open(directory + "/db", .replace, permissions: 0o600)
+            try copy.write(try files.contents(of: database), at: 0)
+            copy.close()
+        }
+        backend = try Self.openBackend(directory)
+        store = try Store.open(backend: backend)
+        leases.reset(store.leaseAttachments())
+    }
+
+    deinit {
+        backend.close()
+        try? PosixFileSystem().removeTree(directory)
+    }
+
+    var reader: StoreReader { store.reader }
+
+    private static func openBackend(_ directory: String) throws -> Backend {
+        try Backend.open(
+            path: directory + "/db", in: PosixFileSystem(),
+            buckets: [StoreBuckets.key, StoreBuckets.meta], settings: Backend.Settings())
+    }
+
+    /// Loses what was not committed, as a crash does, and starts again.
+    func crash() throws {
+        backend.close()
+        backend = try Self.openBackend(directory)
+        store = try Store.open(backend: backend)
+        leases.reset(store.leaseAttachments())
+    }
+
+    func reopen() throws {
+        try backend.commit()
+        try crash()
+    }
+
+    // MARK: short forms
+
+    @discardableResult
+    func put(_ key: String, _ value: String = "v", lease: Int64 = 0) throws -> PutResponse {
+        try store.put(
+            PutRequest(key: Bytes(key), value: Bytes(value), lease: lease), leases: leases)
+    }
+
+    @discardableResult
+    func delete(_ key: String, _ end: String = "") throws -> DeleteRangeResponse {
+        try store.deleteRange(
+            DeleteRangeRequest(key: Bytes(key), rangeEnd: Bytes(end), prevKV: true),
+            leases: leases)
+    }
+
+    func get(_ key: String, _ end: String = "", at revision: Int64 = 0) throws -> [String] {
+        let request = RangeRequest(key: Bytes(key), rangeEnd: Bytes(end), revision: revision)
+        return try reader.range(request).kvs.map(\.text)
+    }
+
+    func txn(_ request: TxnRequest) throws -> TxnResponse {
+        try store.txn(request, leases: leases)
+    }
+
+    func compact(_ revision: Int64) throws {
+        try store.beginCompaction(at: revision)
+        while !store.compactStep(limit: 2) {}
+    }
+
+    /// The bucket of records: revisions with a mark on deletions.
+    var records: [String] {
+        var records: [String] = []
+        backend.scan(StoreBuckets.key, from: .empty, to: nil) { key, _ in
+            if let key = RevisionKey(key) {
+                let mark = key.isTombstone ? "t" : ""
+                records.append("\(key.revision.main).\(key.revision.sub)\(mark)")
+            }
+            return true
+        }
+        return records
+    }
+}
+
+extension KeyValue {
+    /// `key=value c2 m3 v1`, and the lease if there is one.
+    var text: String {
+        let hold = lease == 0 ? "" : " l\(lease)"
+        return "\(key.text)=\(value.text) c\(createRevision) m\(modRevision) v\(version)\(hold)"
+    }
+}
+
+extension RequestOp {
+    static func put(
+        _ key: String, _ value: String, lease: Int64 = 0, ignoreValue: Bool = false
+    ) -> RequestOp {
+        RequestOp(
+            request: .put(
+                PutRequest(
+                    key: Bytes(key), value: Bytes(value), lease: lease, prevKV: true,
+                    ignoreValue: ignoreValue)))
+    }
+
+    static func range(_ key: String, _ end: String = "", at revision: Int64 = 0) -> RequestOp {
+        RequestOp(
+            request: .range(
+                RangeRequest(key: Bytes(key), rangeEnd: Bytes(end), revision: revision)))
+    }
+
+    static func delete(_ key: String, _ end: String = "") -> RequestOp {
+        RequestOp(
+            request: .deleteRange(
+                DeleteRangeRequest(key: Bytes(key), rangeEnd: Bytes(end), prevKV: true)))
+    }
+}
+
+extension TxnResponse {
+    /// One line per answer, nested ones indented.
+    var lines: [String] {
+        var lines = ["\(succeeded) r\(header?.revision ?? -1)"]
+        for response in responses {
+            switch response.response {
+            case .range(let range):
+                let kvs = range.kvs.map(\.text).joined(separator: ", ")
+                lines.append("  range r\(range.header?.revision ?? -1) [\(kvs)]")
+            case .put(let put):
+                lines.append(
+                    "  put r\(put.header?.revision ?? -1) \(put.prevKV?.text ?? "new")")
+            case .deleteRange(let delete):
+                let kvs = delete.prevKVs.map(\.text).joined(separator: ", ")
+                lines.append(
+                    "  delete r\(delete.header?.revision ?? -1) \(delete.deleted) [\(kvs)]")
+            case .txn(let txn): lines += txn.lines.map { "  " + $0 }
+            case nil: lines.append("  nothing")
+            }
+        }
+        return lines
+    }
+}
