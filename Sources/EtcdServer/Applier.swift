@@ -16,7 +16,15 @@ struct Applier {
         case membership([ApplyOutput])
         /// The entry cannot be applied by this release; going on would make members differ.
         case failed(String)
+        /// Answer when the compaction is finished.
+        case compacting(ReplyAddress, CompactionResponse)
+        /// The database has outgrown its quota.
+        case outgrewQuota
     }
+
+    /// Holds the v3 state; skips what its database has seen before a restart.
+    let v3: V3Keyspace
+    let now: Moment
 
     let registry: ProposalRegistry
     let members: MemberDirectory
@@ -65,25 +73,55 @@ struct Applier {
         case .empty:
             return .none
         case .v2(let request):
-            return finish(request, applyV2(request, to: store, now: now), &replies)
+            return finish(
+                request, applyV2(request, at: entry.index, to: store, now: now), &replies)
         case .internalRequest(let request):
             switch request.kind {
             case .v2(let inner):
-                return finish(inner, applyV2(inner, to: store, now: now), &replies)
+                return finish(
+                    inner, applyV2(inner, at: entry.index, to: store, now: now), &replies)
             case .clusterVersionSet(let version):
-                setVersion(version, in: store, now: now)
+                setVersion(version, at: entry.index, in: store, now: now)
                 return .none
             case .clusterMemberAttributesSet(let id, let attributes):
                 var member = Member(id: MemberID(id), peerURLs: [])
                 member.name = attributes.name
                 member.clientURLs = attributes.clientURLs
-                setAttributes(of: member, json: Bytes(member.attributesJSON), store, now)
+                setAttributes(
+                    of: member, json: Bytes(member.attributesJSON), at: entry.index, store, now)
                 return .none
             case .other(let field, _):
                 return .failed(
-                    "log entry \(entry.index): request kind \(field) of the v3 API cannot be "
-                        + "applied by this release")
+                    "log entry \(entry.index): request kind \(field) cannot be applied by this "
+                        + "release")
+            default:
+                return applyV3(request, at: entry.index, &replies)
             }
+        }
+    }
+
+    /// Entries that the database has seen before change nothing, and nobody waits for them.
+    private func applyV3(
+        _ request: InternalRaftRequest, at index: LogIndex, _ replies: inout ReplyBatches
+    ) -> Outcome {
+        guard index > v3.appliedIndex else { return .none }
+        var applier = V3Applier(
+            keyspace: v3, members: members, status: status, now: now.monotonic, index: index)
+        guard let answer = applier.apply(request) else {
+            return .failed("log entry \(index): a request of no kind")
+        }
+        if let damage = applier.damage {
+            return .failed("log entry \(index): \(damage)")
+        }
+        let id = request.id
+        let isOwn = id >> 48 == members.localID.rawValue & 0xFFFF
+        let address = isOwn ? registry.take(id) : nil
+        switch answer {
+        case .now(let result):
+            if let address { replies.add(address, .v3(result)) }
+            return applier.outgrewQuota ? .outgrewQuota : .none
+        case .afterCompaction(let response):
+            return address.map { .compacting($0, response) } ?? .none
         }
     }
 
@@ -116,17 +154,19 @@ struct Applier {
         case silent(Outcome)
     }
 
-    private func applyV2(_ request: V2Request, to store: V2Store, now: WallTime) -> V2Outcome {
+    private func applyV2(
+        _ request: V2Request, at index: LogIndex, to store: V2Store, now: WallTime
+    ) -> V2Outcome {
         if request.method == .sync {
             store.deleteExpired(upTo: WallTime(unixNanoseconds: request.time))
             return .silent(.none)
         }
         if request.method == .put, request.previousExists == nil, !comparesPrevious(request) {
             if let id = ClusterRecords.member(publishingTo: request.path) {
-                return .silent(publish(request, of: id, store, now))
+                return .silent(publish(request, of: id, at: index, store, now))
             }
             if request.path == ClusterRecords.versionPath {
-                setVersion(request.value.text, in: store, now: now)
+                setVersion(request.value.text, at: index, in: store, now: now)
                 return .silent(.none)
             }
         }
@@ -193,7 +233,8 @@ struct Applier {
     // MARK: facts about members
 
     private func publish(
-        _ request: V2Request, of id: MemberID, _ store: V2Store, _ now: WallTime
+        _ request: V2Request, of id: MemberID, at index: LogIndex, _ store: V2Store,
+        _ now: WallTime
     ) -> Outcome {
         var member = Member(id: id, peerURLs: [])
         do throws(MemberFormatError) {
@@ -201,13 +242,13 @@ struct Applier {
         } catch {
             return .failed("attributes of member \(id): \(error)")
         }
-        setAttributes(of: member, json: request.value, store, now)
+        setAttributes(of: member, json: request.value, at: index, store, now)
         // Older announcements that are replayed say nothing about how far this member has come.
         return request.id == announcementID ? .directives([.event(.published)]) : .none
     }
 
     private func setAttributes(
-        of member: Member, json: Bytes, _ store: V2Store, _ now: WallTime
+        of member: Member, json: Bytes, at index: LogIndex, _ store: V2Store, _ now: WallTime
     ) {
         // A member may be removed while its own announcement is on the way.
         guard members.member(member.id) != nil else { return }
@@ -215,12 +256,18 @@ struct Applier {
             $0.setAttributes(name: member.name, clientURLs: member.clientURLs, of: member.id)
         }
         ClusterRecords.setAttributes(json, of: member.id, in: store, now: now)
+        recordInDatabase(member.id, at: index)
     }
 
-    private func setVersion(_ version: String, in store: V2Store, now: WallTime) {
+    private func setVersion(
+        _ version: String, at index: LogIndex, in store: V2Store, now: WallTime
+    ) {
         let previous = members.clusterVersion
         members.update { $0.version = version }
         ClusterRecords.setVersion(version, in: store, now: now)
+        if index > v3.appliedIndex {
+            DatabaseRecords.setClusterVersion(version, in: v3.backend)
+        }
         logger.info(
             previous == nil ? "set initial cluster version" : "updated cluster version",
             metadata: ["cluster-version": "\(version)", "from": "\(previous ?? "none")"])
@@ -252,8 +299,19 @@ struct Applier {
             .consensus(.confChangeApplied(ConfChangeV2(change), index: index))
         ]
         outputs += record(change, context, in: store, now: now)
+        recordInDatabase(change.node, at: index)
         if let address { replies.add(address, .members(members.list)) }
         return .membership(outputs)
+    }
+
+    /// Brings the database's row of a member in line with the directory.
+    private func recordInDatabase(_ id: MemberID, at index: LogIndex) {
+        guard index > v3.appliedIndex else { return }
+        if let member = members.member(id) {
+            DatabaseRecords.set(member, in: v3.backend)
+        } else if members.isRemoved(id) {
+            DatabaseRecords.remove(id, from: v3.backend)
+        }
     }
 
     /// Writes a valid change into store and directory.

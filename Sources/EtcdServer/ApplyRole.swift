@@ -2,7 +2,9 @@
 //  The same entries give the same state on every member: time never changes an apply, it only
 //  causes proposals.
 
+import EtcdBackend
 package import EtcdMembership
+import EtcdProto
 import EtcdV2Store
 package import Logging
 package import Raft
@@ -20,10 +22,14 @@ package struct ApplyRole: Role {
         package var electionMilliseconds: UInt64
         /// An apply batch longer than this is worth a warning.
         package var slowApplyMilliseconds: UInt64
+        /// Where received databases lie.
+        package var snapshotDirectory: String
+        package var compaction: AutoCompactor.Mode
 
         package init(
             snapshotCount: UInt64, maxLearners: Int, name: String, clientURLs: [String],
-            electionMilliseconds: UInt64, slowApplyMilliseconds: UInt64 = 100
+            electionMilliseconds: UInt64, slowApplyMilliseconds: UInt64 = 100,
+            snapshotDirectory: String = "", compaction: AutoCompactor.Mode = .off
         ) {
             self.snapshotCount = snapshotCount
             self.maxLearners = maxLearners
@@ -31,6 +37,8 @@ package struct ApplyRole: Role {
             self.clientURLs = clientURLs
             self.electionMilliseconds = electionMilliseconds
             self.slowApplyMilliseconds = slowApplyMilliseconds
+            self.snapshotDirectory = snapshotDirectory
+            self.compaction = compaction
         }
     }
 
@@ -53,6 +61,7 @@ package struct ApplyRole: Role {
 
     let settings: Settings
     let keyspace: V2Keyspace
+    let v3: V3Keyspace
     let members: MemberDirectory
     let registry: ProposalRegistry
     let status: ReplicaStatus
@@ -73,13 +82,16 @@ package struct ApplyRole: Role {
     private var waitingSnapshots: [MemberID] = []
     var replies = ReplyBatches()
     private var housekeeping: ReplicaHousekeeping
+    private var v3Housekeeping: V3Housekeeping
+    private let databases: SnapshotDatabases
     private var nextCheck: Instant
     private var hasFailed = false
 
     package init(
-        settings: Settings, start: Start, keyspace: V2Keyspace, members: MemberDirectory,
-        registry: ProposalRegistry, status: ReplicaStatus, metrics: ReplicaMetrics,
-        clock: any Clock, logger: Logger, now: Instant
+        settings: Settings, start: Start, keyspace: V2Keyspace, v3: V3Keyspace,
+        members: MemberDirectory, registry: ProposalRegistry, status: ReplicaStatus,
+        metrics: ReplicaMetrics, databases: SnapshotDatabases, clock: any Clock, logger: Logger,
+        now: Moment
     ) {
         self.settings = settings
         self.keyspace = keyspace
@@ -97,11 +109,21 @@ package struct ApplyRole: Role {
             localID: members.localID, name: settings.name, clientURLs: settings.clientURLs,
             retryMilliseconds: Limits.requestTimeoutMilliseconds
                 + 2 * settings.electionMilliseconds)
-        nextCheck = now
+        self.v3 = v3
+        self.databases = databases
+        v3Housekeeping = V3Housekeeping(
+            keyspace: v3, members: members, status: status, metrics: metrics,
+            databases: databases, clock: clock, logger: logger, compaction: settings.compaction,
+            electionMilliseconds: settings.electionMilliseconds, now: now)
+        nextCheck = now.monotonic
+        v3.set(start.confState)
         status.publish(applied: start.index)
     }
 
-    package var wakeAt: Instant? { hasFailed ? nil : nextCheck }
+    package var wakeAt: Instant? {
+        if hasFailed { return nil }
+        return min(nextCheck, v3Housekeeping.wakeAt ?? nextCheck)
+    }
 
     package mutating func run(_ inputs: [ApplyInput], now: Moment, outputs: inout [ApplyOutput]) {
         for input in inputs {
@@ -111,6 +133,11 @@ package struct ApplyRole: Role {
             nextCheck = now.monotonic.advanced(byMilliseconds: ApplyRole.checkMilliseconds)
             housekeeping.check(
                 now: now, keyspace: keyspace, members: members, status: status, &outputs)
+        }
+        if !hasFailed,
+            let failure = v3Housekeeping.run(now: now, replies: &replies, &outputs)
+        {
+            fail(failure, &outputs)
         }
         replies.flush(into: &outputs)
     }
@@ -126,13 +153,16 @@ package struct ApplyRole: Role {
         case .confState(let state):
             confState = state
             awaitsConfState = false
-            for peer in waitingSnapshots { answerSnapshotWanted(peer, &outputs) }
+            v3.set(state)
+            for peer in waitingSnapshots {
+                answerSnapshotWanted(peer, now: now.monotonic, &outputs)
+            }
             waitingSnapshots = []
         case .snapshotWanted(let peer):
             if awaitsConfState {
                 waitingSnapshots.append(peer)
             } else {
-                answerSnapshotWanted(peer, &outputs)
+                answerSnapshotWanted(peer, now: now.monotonic, &outputs)
             }
         case .readConfirmed(let index, let ids):
             if index <= appliedIndex {
@@ -145,9 +175,19 @@ package struct ApplyRole: Role {
         case .failed(let ids, let error):
             metrics.proposalsFailed.add(UInt64(ids.count))
             for id in ids { reply(id, .failed(error)) }
+        case .watch(let command):
+            v3Housekeeping.take(command, now: now.monotonic)
+        case .openDatabase(let address):
+            openDatabase(address)
+        case .defragment(let address):
+            v3Housekeeping.defragment(address, replies: &replies, &outputs)
+        case .databaseCopied(let job):
+            v3Housekeeping.finishDefragment(job, replies: &replies)
         case .endWatches:
             keyspace.endWatches { replies.add($0.edge, $1) }
+            v3Housekeeping.endWatches(&replies)
         case .stop:
+            closeDatabase()
             for address in registry.takeAll() { replies.add(address, .failed(.stopped)) }
         }
     }
@@ -194,8 +234,10 @@ package struct ApplyRole: Role {
         var failure: String?
         var changedMembership = false
         let applier = Applier(
-            registry: registry, members: members, status: status, logger: logger,
-            maxLearners: settings.maxLearners, announcementID: housekeeping.announcementID)
+            v3: v3, now: now, registry: registry, members: members, status: status,
+            logger: logger, maxLearners: settings.maxLearners,
+            announcementID: housekeeping.announcementID)
+        var outgrewQuota = false
         keyspace.change { store in
             for entry in entries {
                 precondition(entry.index == applied.index.next, "entries out of order")
@@ -208,7 +250,11 @@ package struct ApplyRole: Role {
                     directives += some
                     changedMembership = true
                 case .failed(let reason): failure = reason
+                case .compacting(let address, let response):
+                    v3Housekeeping.wait(address, for: response)
+                case .outgrewQuota: outgrewQuota = true
                 }
+                v3.noteApplied(entry.index, entry.term)
                 if failure != nil { break }
             }
         } deliver: { address, reply in
@@ -220,6 +266,8 @@ package struct ApplyRole: Role {
         (appliedIndex, appliedTerm) = applied
         if directives.contains(where: \.isPublished) { housekeeping.isAnnounced = true }
         awaitsConfState = awaitsConfState || changedMembership
+        if changedMembership { v3.holdsCommits = true }
+        if outgrewQuota { v3Housekeeping.raiseNoSpace(now.monotonic, &directives) }
         outputs += directives
         if let failure { fail(failure, &outputs) }
         publishThenSend(&collected, &outputs)
@@ -253,8 +301,10 @@ package struct ApplyRole: Role {
 
     // MARK: snapshots
 
-    private func makeSnapshot() -> Snapshot {
+    /// The database is committed first: what a snapshot promises must be in it.
+    private func makeSnapshot() throws(BackendError) -> Snapshot {
         precondition(!awaitsConfState)
+        try v3.commit()
         return Snapshot(
             metadata: SnapshotMetadata(
                 confState: confState, index: appliedIndex, term: appliedTerm),
@@ -273,12 +323,59 @@ package struct ApplyRole: Role {
                 "local-member-snapshot-index": "\(snapshotIndex)",
                 "local-member-snapshot-count": "\(settings.snapshotCount)",
             ])
-        snapshotIndex = appliedIndex
-        outputs.append(.log(.saveSnapshot(makeSnapshot())))
+        do throws(BackendError) {
+            outputs.append(.log(.saveSnapshot(try makeSnapshot())))
+            snapshotIndex = appliedIndex
+        } catch {
+            databaseRefused(error, "a snapshot cannot be made", &outputs)
+        }
     }
 
-    private func answerSnapshotWanted(_ peer: MemberID, _ outputs: inout [ApplyOutput]) {
-        outputs.append(.consensus(.snapshotReady(makeSnapshot(), peer: peer)))
+    private mutating func answerSnapshotWanted(
+        _ peer: MemberID, now: Instant, _ outputs: inout [ApplyOutput]
+    ) {
+        do throws(BackendError) {
+            let snapshot = try makeSnapshot()
+            databases.put(try v3.backend.snapshot(), for: peer, now: now)
+            outputs.append(.consensus(.snapshotReady(snapshot, peer: peer)))
+        } catch {
+            // The follower asks again with the next round.
+            databaseRefused(error, "a follower's snapshot cannot be made", &outputs)
+        }
+    }
+
+    private mutating func openDatabase(_ address: ReplyAddress) {
+        do throws(BackendError) {
+            // Right after a membership change the last commit must do: it is only a little older.
+            let database =
+                v3.holdsCommits ? v3.backend.committedSnapshot() : try v3.backend.snapshot()
+            replies.add(address, .database(database))
+        } catch {
+            replies.add(address, .failed(.other("\(error)")))
+        }
+    }
+
+    /// A full disk is waited for; anything else ends the member.
+    private mutating func databaseRefused(
+        _ error: BackendError, _ what: String, _ outputs: inout [ApplyOutput]
+    ) {
+        guard error.isNoSpace else {
+            fail("the database cannot be written: \(error)", &outputs)
+            return
+        }
+        logger.error("disk is full: \(what)", metadata: ["error": "\(error)"])
+    }
+
+    private mutating func closeDatabase() {
+        guard !hasFailed else { return }
+        do throws(BackendError) {
+            if !awaitsConfState { try v3.commit() }
+        } catch {
+            // The log has everything; the next start replays it.
+            logger.warning("last commit of the database failed", metadata: ["error": "\(error)"])
+        }
+        v3.backend.close()
+        hasFailed = true
     }
 
     private mutating func restore(_ snapshot: Snapshot, _ outputs: inout [ApplyOutput]) {
@@ -297,6 +394,15 @@ package struct ApplyRole: Role {
         case .failure(let error):
             fail("snapshot at index \(snapshot.metadata.index): \(error)", &outputs)
         case .success(let cluster):
+            do {
+                try v3.restore(
+                    from: DatabaseRecords.receivedPath(
+                        snapshot.metadata.index, in: settings.snapshotDirectory),
+                    metadata: snapshot.metadata)
+            } catch {
+                fail("database of snapshot \(snapshot.metadata.index): \(error)", &outputs)
+                return
+            }
             members.update { $0 = cluster }
             appliedIndex = snapshot.metadata.index
             appliedTerm = snapshot.metadata.term

@@ -121,10 +121,13 @@ package enum Bootstrap {
 
     /// Turns what was opened into a cluster of this member alone (`--force-new-cluster`): drops
     /// uncommitted entries and appends, already committed, the removal of everybody else.
-    package static func forceNewCluster(_ opened: inout OpenedLog, peerURLs: [String])
-        throws(BootstrapError)
-    {
-        let commit = opened.hardState.commit
+    ///
+    /// - Parameter applied: the last entry whose effects the database holds. It was committed, even
+    ///   if the log had not yet been told so.
+    package static func forceNewCluster(
+        _ opened: inout OpenedLog, applied: LogIndex, peerURLs: [String]
+    ) throws(BootstrapError) {
+        let commit = max(opened.hardState.commit, applied)
         opened.entries.removeAll { $0.index > commit }
         var ids = Set(
             opened.snapshotMetadata.confState.voters + opened.snapshotMetadata.confState.learners)

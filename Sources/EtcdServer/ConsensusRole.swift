@@ -154,9 +154,29 @@ package struct ConsensusRole: Role, ~Copyable {
             node.reportSnapshot(id, succeeded: succeeded)
         case .transferLeadership(let target):
             node.transferLeadership(to: target)
+        case .promote(let learner, let proposal):
+            promote(learner, proposal, &outputs)
         case .campaign:
             node.campaign()
         }
+    }
+
+    /// A learner far behind would cost the quorum a voter that cannot vote for anything new.
+    private mutating func promote(
+        _ learner: MemberID, _ proposal: Proposal, _ outputs: inout [ConsensusOutput]
+    ) {
+        let raft = node.status
+        guard raft.role == .leader else {
+            outputs.append(.failed([proposal.id], .notLeader))
+            return
+        }
+        let leaderMatch = raft.progress.first { $0.id == raft.id }?.match ?? raft.lastIndex
+        let match = raft.progress.first { $0.id == learner }?.match ?? 0
+        guard Double(match.rawValue) >= Double(leaderMatch.rawValue) * 0.9 else {
+            outputs.append(.failed([proposal.id], .learnerNotReady))
+            return
+        }
+        hold(proposal, &outputs)
     }
 
     private mutating func tick(_ now: Instant, _ outputs: inout [ConsensusOutput]) {

@@ -1,6 +1,7 @@
 //  The seam between the roles and whoever waits for them: replies carry a number that the waiter
 //  chose, and travel in batches, one wake-up per event loop.
 
+package import EtcdBackend
 package import EtcdMembership
 package import EtcdV2Store
 
@@ -43,5 +44,11 @@ package enum Reply: Sendable {
     case members([Member])
     /// A linearizable read barrier was passed.
     case barrier
+    /// The outcome of a v3 request.
+    case v3(Result<V3Result, ServerError>)
+    /// A watch stream's outbox has something to take.
+    case watchReady
+    /// The database as it was when the request was served; pinned until let go.
+    case database(BackendSnapshot)
     case failed(ServerError)
 }

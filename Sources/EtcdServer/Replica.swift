@@ -23,6 +23,11 @@ package struct ReplicaConfiguration: Sendable {
     package var maxRequestBytes: Int
     package var strictReconfigCheck: Bool
     package var slowApplyMilliseconds: UInt64
+    package var maxTxnOperations: Int
+    package var compaction: AutoCompactor.Mode
+    /// Where snapshots and received databases lie.
+    package var snapshotDirectory: String
+    package var serverVersion: String
 
     package init(
         name: String, clientURLs: [String], heartbeatMilliseconds: UInt64 = 100,
@@ -31,7 +36,9 @@ package struct ReplicaConfiguration: Sendable {
         snapshotCatchUpEntries: UInt64 = Limits.snapshotCatchUpEntries,
         maxSnapshots: Int = 5, maxWALs: Int = 5, maxLearners: Int = 1,
         maxRequestBytes: Int = Limits.requestBytesMax, strictReconfigCheck: Bool = true,
-        slowApplyMilliseconds: UInt64 = 100
+        slowApplyMilliseconds: UInt64 = 100, maxTxnOperations: Int = 128,
+        compaction: AutoCompactor.Mode = .off, snapshotDirectory: String = "",
+        serverVersion: String = "3.5.33"
     ) {
         self.name = name
         self.clientURLs = clientURLs
@@ -47,6 +54,10 @@ package struct ReplicaConfiguration: Sendable {
         self.maxRequestBytes = maxRequestBytes
         self.strictReconfigCheck = strictReconfigCheck
         self.slowApplyMilliseconds = slowApplyMilliseconds
+        self.maxTxnOperations = maxTxnOperations
+        self.compaction = compaction
+        self.snapshotDirectory = snapshotDirectory
+        self.serverVersion = serverVersion
     }
 }
 
@@ -68,6 +79,8 @@ package final class Replica: Sendable {
     package let configuration: ReplicaConfiguration
     package let status = ReplicaStatus()
     package let keyspace: V2Keyspace
+    package let v3: V3Views
+    package let databases = SnapshotDatabases()
     package let members: MemberDirectory
     package let registry = ProposalRegistry()
     package let metrics = ReplicaMetrics()
@@ -76,15 +89,17 @@ package final class Replica: Sendable {
     private let snapshot: SnapshotMetadata
 
     /// - Parameters:
+    ///   - v3: of the key space that `makeApplyRole` will be given.
     ///   - keyspace, cluster: restored from the newest snapshot (`Bootstrap.restoreState`).
     ///   - known: members to show and to talk to until the log says more; for a joining member.
     package init(
         configuration: ReplicaConfiguration, localID: MemberID, clusterID: UInt64,
-        snapshot: SnapshotMetadata, keyspace: V2Keyspace, cluster: Cluster, clock: any Clock,
-        logger: Logger
+        snapshot: SnapshotMetadata, keyspace: V2Keyspace, v3: V3Views, cluster: Cluster,
+        clock: any Clock, logger: Logger
     ) {
         self.configuration = configuration
         self.keyspace = keyspace
+        self.v3 = v3
         self.snapshot = snapshot
         self.clock = clock
         self.logger = logger
@@ -125,30 +140,37 @@ package final class Replica: Sendable {
             logger: logger, now: clock.now().monotonic)
     }
 
-    package func makeApplyRole() -> ApplyRole {
+    package func makeApplyRole(v3: V3Keyspace) -> ApplyRole {
         ApplyRole(
             settings: ApplyRole.Settings(
                 snapshotCount: configuration.snapshotCount,
                 maxLearners: configuration.maxLearners, name: configuration.name,
                 clientURLs: configuration.clientURLs,
                 electionMilliseconds: configuration.electionMilliseconds,
-                slowApplyMilliseconds: configuration.slowApplyMilliseconds),
+                slowApplyMilliseconds: configuration.slowApplyMilliseconds,
+                snapshotDirectory: configuration.snapshotDirectory,
+                compaction: configuration.compaction),
             start: ApplyRole.Start(
                 index: snapshot.index, term: snapshot.term, confState: snapshot.confState),
-            keyspace: keyspace, members: members, registry: registry, status: status,
-            metrics: metrics, clock: clock, logger: logger, now: clock.now().monotonic)
+            keyspace: keyspace, v3: v3, members: members, registry: registry, status: status,
+            metrics: metrics, databases: databases, clock: clock, logger: logger,
+            now: clock.now())
     }
 
     package func makeRequestHandler(
-        consensus: any Port<ConsensusInput>, connectivity: any PeerConnectivity
+        consensus: any Port<ConsensusInput>, apply: any Port<ApplyInput>,
+        background: any BackgroundPool, connectivity: any PeerConnectivity
     ) -> RequestHandler {
         RequestHandler(
             settings: RequestHandler.Settings(
                 electionMilliseconds: configuration.electionMilliseconds,
                 strictReconfigCheck: configuration.strictReconfigCheck,
                 maxRequestBytes: configuration.maxRequestBytes,
-                maxLearners: configuration.maxLearners),
-            status: status, keyspace: keyspace, members: members, registry: registry, clock: clock,
-            consensus: consensus, connectivity: connectivity)
+                maxLearners: configuration.maxLearners,
+                maxTxnOperations: configuration.maxTxnOperations,
+                serverVersion: configuration.serverVersion),
+            status: status, keyspace: keyspace, members: members, v3: v3, registry: registry,
+            clock: clock, consensus: consensus, apply: apply, background: background,
+            connectivity: connectivity)
     }
 }

@@ -1,7 +1,10 @@
 //  What the three roles of a replica say to each other and to the world outside. Everything here is
 //  a value; whoever composes the replica routes outputs to inputs.
 
+package import EtcdBackend
+package import EtcdMVCC
 package import EtcdMembership
+package import EtcdProto
 package import Raft
 package import RuntimeCore
 
@@ -43,6 +46,8 @@ package enum ConsensusInput: Sendable {
     case peerUnreachable(MemberID)
     case snapshotSent(MemberID, succeeded: Bool)
     case transferLeadership(to: MemberID)
+    /// Make a voter of this learner, if it has nearly all of the leader's log.
+    case promote(MemberID, Proposal)
     /// Campaign without waiting for the election timeout (a lone voter at start).
     case campaign
 }
@@ -95,6 +100,13 @@ package enum ApplyInput: Sendable {
     case readConfirmed(index: LogIndex, ids: [UInt64])
     /// From consensus: these requests end without an effect.
     case failed([UInt64], ServerError)
+    case watch(WatchCommand)
+    /// Reply `.database` with the state of this moment.
+    case openDatabase(ReplyAddress)
+    /// Rewrite the database compactly; reply `.v3(.defragment)`.
+    case defragment(ReplyAddress)
+    /// The copying part of the defragmentation is over.
+    case databaseCopied(DefragmentJob)
     /// End every watch: the member stops, and watchers should go to another one.
     case endWatches
     /// Answer everybody who waits; the member stops.
@@ -107,6 +119,20 @@ package enum ApplyOutput: Sendable {
     case log(LogInput)
     case peers(PeerChange)
     case event(ReplicaEvent)
+    /// Run this away from every role, and post what it returns to the apply role.
+    case background(@Sendable () -> ApplyInput)
+}
+
+/// What a client's watch stream asks of the hub.
+package enum WatchCommand: Sendable {
+    /// News for the outbox are announced at the address as `.watchReady`.
+    case open(WatchOutbox, ReplyAddress)
+    case create(stream: UInt64, WatchCreateRequest)
+    case cancel(stream: UInt64, watch: Int64)
+    case requestProgress(stream: UInt64)
+    /// The client has taken everything, and the hub had left something out.
+    case drained(stream: UInt64)
+    case close(stream: UInt64)
 }
 
 extension ApplyOutput {

@@ -26,15 +26,20 @@ package final class RequestHandler: Sendable {
         package var strictReconfigCheck: Bool
         package var maxRequestBytes: Int
         package var maxLearners: Int
+        package var maxTxnOperations: Int
+        /// Such as `3.5.33`.
+        package var serverVersion: String
 
         package init(
             electionMilliseconds: UInt64, strictReconfigCheck: Bool, maxRequestBytes: Int,
-            maxLearners: Int
+            maxLearners: Int, maxTxnOperations: Int = 128, serverVersion: String = "3.5.33"
         ) {
             self.electionMilliseconds = electionMilliseconds
             self.strictReconfigCheck = strictReconfigCheck
             self.maxRequestBytes = maxRequestBytes
             self.maxLearners = maxLearners
+            self.maxTxnOperations = maxTxnOperations
+            self.serverVersion = serverVersion
         }
     }
 
@@ -44,14 +49,19 @@ package final class RequestHandler: Sendable {
     package let registry: ProposalRegistry
     package let clock: any Clock
     package let settings: Settings
-    private let consensus: any Port<ConsensusInput>
+    package let v3: V3Views
+    let consensus: any Port<ConsensusInput>
+    let apply: any Port<ApplyInput>
+    let background: any BackgroundPool
     private let connectivity: any PeerConnectivity
+    let nextStream = Atomic<UInt64>(0)
     private let nextID: Atomic<UInt64>
 
     package init(
         settings: Settings, status: ReplicaStatus, keyspace: V2Keyspace, members: MemberDirectory,
-        registry: ProposalRegistry, clock: any Clock, consensus: any Port<ConsensusInput>,
-        connectivity: any PeerConnectivity
+        v3: V3Views, registry: ProposalRegistry, clock: any Clock,
+        consensus: any Port<ConsensusInput>, apply: any Port<ApplyInput>,
+        background: any BackgroundPool, connectivity: any PeerConnectivity
     ) {
         self.settings = settings
         self.status = status
@@ -59,7 +69,10 @@ package final class RequestHandler: Sendable {
         self.members = members
         self.registry = registry
         self.clock = clock
+        self.v3 = v3
         self.consensus = consensus
+        self.apply = apply
+        self.background = background
         self.connectivity = connectivity
         nextID = Atomic(
             RequestHandler.firstRequestID(member: members.localID, now: clock.now().wall))
@@ -172,11 +185,11 @@ package final class RequestHandler: Sendable {
 
     // MARK: private steps
 
-    private func makeID() -> RequestID {
+    func makeID() -> RequestID {
         RequestID(rawValue: nextID.wrappingAdd(1, ordering: .relaxed).newValue)
     }
 
-    private func propose(_ id: RequestID, _ data: Bytes, address: ReplyAddress) -> Result<
+    func propose(_ id: RequestID, _ data: Bytes, address: ReplyAddress) -> Result<
         RequestID, ServerError
     > {
         if data.count > settings.maxRequestBytes { return .failure(.requestTooLarge) }
@@ -186,7 +199,7 @@ package final class RequestHandler: Sendable {
         }
     }
 
-    private func proposeConfChange(
+    func proposeConfChange(
         _ id: RequestID, address: ReplyAddress, change: () -> ConfChange
     ) -> Result<RequestID, ServerError> {
         if status.isStorageFull { return .failure(.noSpace) }
@@ -196,7 +209,7 @@ package final class RequestHandler: Sendable {
         }
     }
 
-    private func submit(
+    func submit(
         _ id: RequestID, address: ReplyAddress, input: (Instant) -> ConsensusInput
     ) -> Result<RequestID, ServerError> {
         if status.isStopping { return .failure(.stopped) }

@@ -26,6 +26,49 @@ package enum ServerError: Error, Sendable, Hashable {
     case tooManyLearners
     /// The local disk failed; the member is stopping.
     case storageFailed(String)
+    // What the v3 API refuses (spec grpc-v3 12).
+    case keyNotProvided
+    case keyNotFound
+    case valueProvided
+    case leaseProvided
+    case tooManyOperations
+    case duplicateKey
+    case compacted
+    case futureRevision
+    case databaseSpaceExceeded
+    case leaseNotFound
+    case leaseExists
+    case leaseTTLTooLarge
+    case notPrimaryLessor
+    case timeoutWaitingForApply
+    case memberURLsInvalid
+    case learnerNotSupported
+    case badLeaderTransferee
+    case wrongDowngradeVersionFormat
+    case invalidDowngradeTarget
+    case downgradeInProgress
+    case noInflightDowngrade
+    case clusterVersionUnavailable
+    case clusterIDMismatch
+    case rootUserNotExist
+    case rootRoleNotExist
+    case userExists
+    case userEmpty
+    case userNotFound
+    case roleExists
+    case roleNotFound
+    case roleEmpty
+    case authFailed
+    case permissionNotGiven
+    case permissionDenied
+    case roleNotGranted
+    case permissionNotGranted
+    case authNotEnabled
+    case invalidAuthToken
+    case invalidAuthManagement
+    case authRevisionOld
+    /// Anything else, in the words of whoever refused; clients see it as it is.
+    case other(String)
 
     package var text: String {
         switch self {
@@ -56,6 +99,63 @@ package enum ServerError: Error, Sendable, Hashable {
             "etcdserver: can only promote a learner member which is in sync with leader"
         case .tooManyLearners: "membership: too many learner members in cluster"
         case .storageFailed(let reason): "etcdserver: storage failed: \(reason)"
+        default: keyValueText
+        }
+    }
+
+    private var keyValueText: String {
+        switch self {
+        case .keyNotProvided: "etcdserver: key is not provided"
+        case .keyNotFound: "etcdserver: key not found"
+        case .valueProvided: "etcdserver: value is provided"
+        case .leaseProvided: "etcdserver: lease is provided"
+        case .tooManyOperations: "etcdserver: too many operations in txn request"
+        case .duplicateKey: "etcdserver: duplicate key given in txn request"
+        case .compacted: "etcdserver: mvcc: required revision has been compacted"
+        case .futureRevision: "etcdserver: mvcc: required revision is a future revision"
+        case .databaseSpaceExceeded: "etcdserver: mvcc: database space exceeded"
+        case .leaseNotFound: "etcdserver: requested lease not found"
+        case .leaseExists: "etcdserver: lease already exists"
+        case .leaseTTLTooLarge: "etcdserver: too large lease TTL"
+        case .notPrimaryLessor: "not a primary lessor"
+        case .timeoutWaitingForApply:
+            "etcdserver: request timed out, waiting for the applied index took too long"
+        case .memberURLsInvalid: "etcdserver: given member URLs are invalid"
+        case .learnerNotSupported: "etcdserver: rpc not supported for learner"
+        case .badLeaderTransferee: "etcdserver: bad leader transferee"
+        case .wrongDowngradeVersionFormat:
+            "etcdserver: wrong downgrade target version format"
+        case .invalidDowngradeTarget: "etcdserver: invalid downgrade target version"
+        case .downgradeInProgress: "etcdserver: cluster has a downgrade job in progress"
+        case .noInflightDowngrade: "etcdserver: no inflight downgrade job"
+        case .clusterVersionUnavailable:
+            "etcdserver: cluster version not found during downgrade"
+        case .clusterIDMismatch: "etcdserver: cluster ID mismatch"
+        case .other(let reason): reason
+        default: authText
+        }
+    }
+
+    private var authText: String {
+        switch self {
+        case .rootUserNotExist: "etcdserver: root user does not exist"
+        case .rootRoleNotExist: "etcdserver: root user does not have root role"
+        case .userExists: "etcdserver: user name already exists"
+        case .userEmpty: "etcdserver: user name is empty"
+        case .userNotFound: "etcdserver: user name not found"
+        case .roleExists: "etcdserver: role name already exists"
+        case .roleNotFound: "etcdserver: role name not found"
+        case .roleEmpty: "etcdserver: role name is empty"
+        case .authFailed: "etcdserver: authentication failed, invalid user ID or password"
+        case .permissionNotGiven: "etcdserver: permission not given"
+        case .permissionDenied: "etcdserver: permission denied"
+        case .roleNotGranted: "etcdserver: role is not granted to the user"
+        case .permissionNotGranted: "etcdserver: permission is not granted to the role"
+        case .authNotEnabled: "etcdserver: authentication is not enabled"
+        case .invalidAuthToken: "etcdserver: invalid auth token"
+        case .invalidAuthManagement: "etcdserver: invalid auth management"
+        case .authRevisionOld: "etcdserver: revision of auth store is old"
+        default: preconditionFailure("an error without a text")
         }
     }
 }

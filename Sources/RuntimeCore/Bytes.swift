@@ -1,15 +1,17 @@
 //  An immutable slice of bytes: what every codec reads from and every message carries. What is
-//  inlinable here was measured: other modules do not specialise it otherwise.
+//  inlinable here was measured: other modules do not specialise it otherwise. It takes effect only
+//  together with `@usableFromInline` on the type and on the members that it touches.
 
 /// An immutable run of bytes that shares its storage with the buffer it was cut from.
 ///
 /// Slicing never copies; equality, order and hash look at the content only. `Sendable` because the
 /// storage is an array value that nobody can write to through this type.
+@usableFromInline
 package struct Bytes: Sendable {
-    package let storage: [UInt8]
+    @usableFromInline package let storage: [UInt8]
     /// Invariant: `0 <= start <= end <= storage.count`.
-    package let start: Int
-    package let end: Int
+    @usableFromInline package let start: Int
+    @usableFromInline package let end: Int
 
     package static let empty = Bytes([])
 
@@ -27,7 +29,8 @@ package struct Bytes: Sendable {
         self.init(Array(text.utf8))
     }
 
-    private init(storage: [UInt8], start: Int, end: Int) {
+    @inlinable @inline(__always)
+    init(storage: [UInt8], start: Int, end: Int) {
         self.storage = storage
         self.start = start
         self.end = end
@@ -46,6 +49,7 @@ package struct Bytes: Sendable {
     }
 
     /// The bytes of `range`, counted from the start of this slice, without a copy.
+    @inlinable @inline(__always)
     package subscript(range: Range<Int>) -> Bytes {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)
         return Bytes(
@@ -82,22 +86,27 @@ package struct Bytes: Sendable {
 }
 
 extension Bytes: Equatable, Hashable, Comparable {
+    @usableFromInline
     package static func == (left: Bytes, right: Bytes) -> Bool {
         left.count == right.count
             && left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
     }
 
+    @usableFromInline
     package static func < (left: Bytes, right: Bytes) -> Bool {
         left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.lexicographicallyPrecedes(b) } }
     }
 
+    @usableFromInline
     package func hash(into hasher: inout Hasher) {
         withUnsafeBytes { hasher.combine(bytes: $0) }
     }
 }
 
 extension Bytes: ExpressibleByArrayLiteral, CustomStringConvertible {
+    @usableFromInline
     package init(arrayLiteral elements: UInt8...) { self.init(elements) }
 
+    @usableFromInline
     package var description: String { "Bytes(\(count))" }
 }

@@ -67,10 +67,30 @@ package protocol File: AnyObject {
     func truncate(to size: Int) throws(FileError)
     /// Reserves space up to `size` and extends the file to it; new bytes read as zero.
     func preallocate(to size: Int) throws(FileError)
+    /// A window of `capacity` bytes of address space on this file from its start. Bytes appear in
+    /// it as the file grows; it stays valid after `close`.
+    func map(capacity: Int) throws(FileError) -> any FileMapping
     /// Takes the exclusive advisory lock that lasts until `close`, or throws `.locked` at once.
     func lock() throws(FileError)
     /// Idempotent; never fails visibly, because nothing may rest on an unsynced close.
     func close()
+}
+
+/// A read-only window on a file that any thread may read.
+///
+/// Only bytes inside the file's present size may be touched: beyond it the system ends the process.
+/// Bytes that are being overwritten meanwhile are undefined; whoever shares pages between a writer
+/// and readers never overwrites what a reader may see.
+package protocol FileMapping: AnyObject, Sendable {
+    /// Valid as long as this object lives.
+    var base: UnsafeRawPointer { get }
+    /// Bytes of address space; a file that outgrows it needs a new mapping.
+    var capacity: Int { get }
+    /// Reads by a system call instead of through the window, so that a long scan does not count
+    /// as memory of this process. Returns fewer bytes only at the end of the file.
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int
+    /// Lets the system take back what was touched so far; the content stays readable.
+    func releaseResidentPages()
 }
 
 /// The operations on names. A directory's entries are durable only after `syncDirectory`.

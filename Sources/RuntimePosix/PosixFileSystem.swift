@@ -154,6 +154,10 @@ private final class PosixFile: File {
         if try self.size() < size { try truncate(to: size) }
     }
 
+    func map(capacity: Int) throws(FileError) -> any FileMapping {
+        try PosixFileMapping(path: path, descriptor: descriptor, capacity: capacity)
+    }
+
     func lock() throws(FileError) {
         if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return }
         if errno == EWOULDBLOCK {
@@ -167,12 +171,14 @@ private final class PosixFile: File {
     func close() {
         guard isOpen else { return }
         isOpen = false
+        // A mapping has a descriptor of its own that would hold the lock further.
+        _ = flock(descriptor.rawValue, LOCK_UN)
         // Nothing rests on an unsynced close.
         try? descriptor.close()
     }
 }
 
-private func attempt<Result>(
+func attempt<Result>(
     _ operation: String, _ path: String, _ body: () throws -> Result
 ) throws(FileError) -> Result {
     do {
@@ -182,11 +188,11 @@ private func attempt<Result>(
     }
 }
 
-private func lastError(_ operation: String, _ path: String) -> FileError {
+func lastError(_ operation: String, _ path: String) -> FileError {
     fileError(Errno(rawValue: errno), operation, path)
 }
 
-private func fileError(_ code: Errno, _ operation: String, _ path: String) -> FileError {
+func fileError(_ code: Errno, _ operation: String, _ path: String) -> FileError {
     let kind: FileError.Kind =
         switch code {
         case .noSuchFileOrDirectory: .notFound

@@ -1,0 +1,2 @@
+// Debian's libxcrypt: bcrypt for passwords.
+#include <crypt.h>

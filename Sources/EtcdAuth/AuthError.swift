@@ -1,0 +1,21 @@
+//  Why the auth store refuses.
+
+package enum AuthError: Error, Sendable, Hashable {
+    case rootUserNotExist
+    case rootRoleNotExist
+    case userExists
+    case userEmpty
+    case userNotFound
+    case roleExists
+    case roleNotFound
+    case roleEmpty
+    case authFailed
+    case permissionNotGiven
+    case permissionDenied
+    case roleNotGranted
+    case permissionNotGranted
+    case authNotEnabled
+    case invalidToken
+    case invalidManagement
+    case revisionOld
+}

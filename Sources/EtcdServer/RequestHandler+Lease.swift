@@ -1,0 +1,106 @@
+//  The v3 lease calls. Grants and revokes go through the log; renewals are the leader's alone.
+
+import EtcdLease
+import EtcdMVCC
+import EtcdMembership
+package import EtcdProto
+import Raft
+import RuntimeCore
+
+/// Who can answer a question about a lease.
+package enum LeaseAnswer<Value: Sendable>: Sendable {
+    case here(Value)
+    /// It is valid once this request is applied, which `.v3(.leaseCheckpoint)` tells.
+    case afterCheckpoint(RequestID, Value)
+    /// The leader can: its peer URLs.
+    case forward([String])
+    case failed(ServerError)
+}
+
+extension RequestHandler {
+    /// A request without an id gets one.
+    package func leaseGrant(
+        _ request: LeaseGrantRequest, context: CallContext, address: ReplyAddress
+    ) -> Result<RequestID, ServerError> {
+        var request = request
+        while request.id == 0 { request.id = Int64(makeID().rawValue & UInt64(Int64.max)) }
+        guard admits(SpaceQuota.costOfLease) else { return .failure(.databaseSpaceExceeded) }
+        return propose(.leaseGrant(request), context, address)
+    }
+
+    package func leaseRevoke(
+        _ request: LeaseRevokeRequest, context: CallContext, address: ReplyAddress
+    ) -> Result<RequestID, ServerError> {
+        propose(.leaseRevoke(request), context, address)
+    }
+
+    /// Starts the lease's time anew. The answer's TTL is 0 when there is no such lease.
+    ///
+    /// - Parameter address: asked for only if the answer has to wait.
+    package func leaseRenew(_ id: Int64, address: () -> ReplyAddress)
+        -> LeaseAnswer<LeaseKeepAliveResponse>
+    {
+        // Read before renewing, as in etcd.
+        var response = LeaseKeepAliveResponse()
+        response.header = header(revision: v3.reader.currentRevision)
+        response.id = id
+        if status.role == .leader {
+            switch v3.lessor.renew(id, now: clock.now().monotonic) {
+            case .renewed(let ttl):
+                response.ttl = ttl
+                return .here(response)
+            case .renewedOnceApplied(let ttl, let checkpoint):
+                response.ttl = ttl
+                let request = LeaseCheckpointRequest(checkpoints: [checkpoint])
+                switch propose(.leaseCheckpoint(request), CallContext(), address()) {
+                case .success(let id): return .afterCheckpoint(id, response)
+                case .failure(let error): return .failed(error)
+                }
+            case .notFound: return .here(response)
+            case .notPrimary: return .failed(.notPrimaryLessor)
+            }
+        }
+        return leaderURLs.map { .forward($0) } ?? .failed(.noLeader)
+    }
+
+    /// The answer's TTL is -1 when there is no such lease.
+    ///
+    /// - Parameter context: `nil` for another member, which has checked its client itself.
+    package func leaseTimeToLive(_ request: LeaseTimeToLiveRequest, context: CallContext?)
+        -> LeaseAnswer<LeaseTimeToLiveResponse>
+    {
+        if request.keys, let context, let refusal = refusal(context, { $0.refusalOfReads(ofLease: request.id) }) {
+            return .failed(refusal)
+        }
+        guard status.role == .leader else {
+            return leaderURLs.map { .forward($0) } ?? .failed(.noLeader)
+        }
+        var response = LeaseTimeToLiveResponse()
+        response.header = header(revision: v3.reader.currentRevision)
+        response.id = request.id
+        if let view = v3.lessor.timeToLive(
+            request.id, withKeys: request.keys, now: clock.now().monotonic)
+        {
+            response.ttl = view.ttl
+            response.grantedTTL = view.grantedTTL
+            response.keys = view.keys
+        } else {
+            response.ttl = -1
+        }
+        return .here(response)
+    }
+
+    package func leaseLeases() -> LeaseLeasesResponse {
+        var response = LeaseLeasesResponse()
+        response.header = header(revision: v3.reader.currentRevision)
+        response.leases = v3.lessor.leases().map { LeaseStatus(id: $0) }
+        return response
+    }
+
+    /// Where the leader hears its peers; `nil` when none is known, or this member is it.
+    package var leaderURLs: [String]? {
+        let leader = status.leader
+        guard leader != .none, leader != members.localID else { return nil }
+        return members.member(leader)?.peerURLs
+    }
+}

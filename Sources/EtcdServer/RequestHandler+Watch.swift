@@ -1,0 +1,55 @@
+//  The v3 watch calls: a stream of watches per client stream, served by the hub of the apply role.
+
+package import EtcdMVCC
+package import EtcdProto
+import RuntimeCore
+import Synchronization
+
+/// One client's watch stream. Calls may come from any thread; what they lead to appears in `outbox`,
+/// announced by `.watchReady` at the address given when it was opened.
+package final class WatchStreamHandle: Sendable {
+    package let outbox: WatchOutbox
+    private let apply: any Port<ApplyInput>
+    private let isClosed = Atomic<Bool>(false)
+
+    init(outbox: WatchOutbox, apply: any Port<ApplyInput>) {
+        self.outbox = outbox
+        self.apply = apply
+    }
+
+    /// False when the member cannot take more at present.
+    package func create(_ request: WatchCreateRequest) -> Bool {
+        apply.post(.watch(.create(stream: outbox.streamID, request)))
+    }
+
+    package func cancel(_ watch: Int64) -> Bool {
+        apply.post(.watch(.cancel(stream: outbox.streamID, watch: watch)))
+    }
+
+    package func requestProgress() -> Bool {
+        apply.post(.watch(.requestProgress(stream: outbox.streamID)))
+    }
+
+    /// To be called when the outbox is empty and `takeWantsDrainNotice` has said so.
+    package func drained() -> Bool { apply.post(.watch(.drained(stream: outbox.streamID))) }
+
+    /// Idempotent; every stream must be closed.
+    package func close() {
+        guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        _ = apply.post(.watch(.close(stream: outbox.streamID)))
+    }
+}
+
+extension RequestHandler {
+    /// - Parameter address: must stay valid until the handle is closed.
+    package func openWatchStream(address: ReplyAddress) -> Result<WatchStreamHandle, ServerError> {
+        if status.isStopping { return .failure(.stopped) }
+        if isLearner { return .failure(.learnerNotSupported) }
+        let id = nextStream.wrappingAdd(1, ordering: .relaxed).newValue
+        let outbox = WatchOutbox(streamID: id)
+        guard apply.post(.watch(.open(outbox, address))) else {
+            return .failure(.tooManyRequests)
+        }
+        return .success(WatchStreamHandle(outbox: outbox, apply: apply))
+    }
+}

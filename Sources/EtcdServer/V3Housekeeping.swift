@@ -1,0 +1,301 @@
+//  What the apply role does for the v3 key space besides applying: watch streams, steps of a
+//  compaction, commits of the database, leases, defragmentation. Time never changes the state here;
+//  what must change it is proposed.
+
+import EtcdBackend
+import EtcdLease
+import EtcdMVCC
+import EtcdMembership
+import EtcdProto
+import Logging
+import Raft
+import RuntimeCore
+
+struct V3Housekeeping {
+    private static let checkMilliseconds: UInt64 = 100
+    private static let expiredLeasesMax = 500
+    private static let checkpointsMax = 1_000
+    private static let commitRetryMilliseconds: UInt64 = 500
+
+    private let keyspace: V3Keyspace
+    private let members: MemberDirectory
+    private let status: ReplicaStatus
+    private let metrics: ReplicaMetrics
+    private let databases: SnapshotDatabases
+    private let clock: any Clock
+    private let logger: Logger
+    private let requestMilliseconds: UInt64
+    private let electionMilliseconds: UInt64
+    private var compactor: AutoCompactor
+    private var streams: [UInt64: ReplyAddress] = [:]
+    private var compactionWaiters: [(address: ReplyAddress, response: CompactionResponse)] = []
+    private var nextCompactionStep: Instant?
+    private var nextCheck: Instant
+    private var commitNotBefore: Instant?
+    /// The term in which this member's lessor was told that it leads.
+    private var primaryTerm: Term?
+    private var defragmentWaiters: [ReplyAddress] = []
+    private var isDefragmenting = false
+    private var nextRequest: UInt64
+
+    init(
+        keyspace: V3Keyspace, members: MemberDirectory, status: ReplicaStatus,
+        metrics: ReplicaMetrics, databases: SnapshotDatabases, clock: any Clock, logger: Logger,
+        compaction: AutoCompactor.Mode, electionMilliseconds: UInt64, now: Moment
+    ) {
+        self.keyspace = keyspace
+        self.members = members
+        self.status = status
+        self.metrics = metrics
+        self.databases = databases
+        self.clock = clock
+        self.logger = logger
+        self.electionMilliseconds = electionMilliseconds
+        requestMilliseconds = Limits.requestTimeoutMilliseconds + 2 * electionMilliseconds
+        compactor = AutoCompactor(mode: compaction)
+        nextCheck = now.monotonic
+        // Nobody waits for what is proposed here; the ids only have to differ.
+        nextRequest =
+            RequestHandler.firstRequestID(member: members.localID, now: now.wall) | 1 << 47
+    }
+
+    var wakeAt: Instant? {
+        var wakes = [nextCheck]
+        if let commit = keyspace.backend.nextCommit, !keyspace.holdsCommits {
+            wakes.append(max(commit, commitNotBefore ?? commit))
+        }
+        if let watches = keyspace.hub.wakeAt { wakes.append(watches) }
+        if let nextCompactionStep { wakes.append(nextCompactionStep) }
+        return wakes.min()
+    }
+
+    /// Called at the end of every run of the role.
+    ///
+    /// - Returns: why the member cannot go on, if it cannot.
+    mutating func run(
+        now: Moment, replies: inout ReplyBatches, _ outputs: inout [ApplyOutput]
+    ) -> String? {
+        compactIfDue(now.monotonic, &replies)
+        if let wake = keyspace.hub.wakeAt, wake <= now.monotonic {
+            keyspace.hub.run(now: now.monotonic)
+        }
+        if now.monotonic >= nextCheck {
+            nextCheck = now.monotonic.advanced(byMilliseconds: V3Housekeeping.checkMilliseconds)
+            lead(now.monotonic, &outputs)
+            databases.dropUnclaimed(now: now.monotonic)
+        }
+        announceWatches(&replies)
+        return commitIfDue(now.monotonic, &replies)
+    }
+
+    // MARK: watches
+
+    mutating func take(_ command: WatchCommand, now: Instant) {
+        let hub = keyspace.hub
+        switch command {
+        case .open(let outbox, let address):
+            streams[outbox.streamID] = address
+            hub.open(outbox)
+        case .create(let stream, let request): hub.create(stream, request, now: now)
+        case .cancel(let stream, let watch): hub.cancel(stream, watch)
+        case .requestProgress(let stream): hub.requestProgress(stream)
+        case .drained(let stream): hub.drained(stream)
+        case .close(let stream):
+            hub.close(stream)
+            streams[stream] = nil
+        }
+    }
+
+    private func announceWatches(_ replies: inout ReplyBatches) {
+        for stream in keyspace.hub.takeDirty() {
+            guard let address = streams[stream] else { continue }
+            replies.add(address, .watchReady)
+        }
+    }
+
+    /// Streams end when the member stops: their outboxes are closed and announced.
+    mutating func endWatches(_ replies: inout ReplyBatches) {
+        keyspace.hub.endAll()
+        announceWatches(&replies)
+        for address in streams.sorted(by: { $0.key < $1.key }).map(\.value) {
+            replies.add(address, .failed(.stopped))
+        }
+        streams.removeAll()
+    }
+
+    // MARK: compaction
+
+    /// The compaction that has just begun is to be answered when it is finished.
+    mutating func wait(_ address: ReplyAddress, for response: CompactionResponse) {
+        compactionWaiters.append((address, response))
+    }
+
+    /// Steps with pauses, so that neither applying nor reading waits for a large one.
+    private mutating func compactIfDue(_ now: Instant, _ replies: inout ReplyBatches) {
+        guard keyspace.store.hasCompaction else {
+            nextCompactionStep = nil
+            return
+        }
+        if let next = nextCompactionStep, now < next { return }
+        let start = clock.now().monotonic
+        let isFinished = keyspace.store.compactStep(limit: keyspace.settings.compactionBatch)
+        metrics.compactionPause.observe(
+            Double(clock.now().monotonic.nanoseconds(since: start)) / 1e6)
+        guard isFinished else {
+            nextCompactionStep = now.advanced(
+                byMilliseconds: keyspace.settings.compactionPauseMilliseconds)
+            return
+        }
+        nextCompactionStep = nil
+        compactor.compacted(to: keyspace.store.reader.compactRevision)
+        logger.info(
+            "finished scheduled compaction",
+            metadata: ["compact-revision": "\(keyspace.store.reader.compactRevision)"])
+    }
+
+    // MARK: commits
+
+    private mutating func commitIfDue(_ now: Instant, _ replies: inout ReplyBatches) -> String? {
+        if keyspace.holdsCommits { return nil }
+        if let commitNotBefore, now < commitNotBefore { return nil }
+        let mustAnswer = !compactionWaiters.isEmpty && !keyspace.store.hasCompaction
+        let start = clock.now().monotonic
+        do throws(BackendError) {
+            if mustAnswer {
+                try keyspace.backend.commit()
+            } else if try !keyspace.backend.commitIfDue(now: now) {
+                return nil
+            }
+            commitNotBefore = nil
+            let took = clock.now().monotonic.nanoseconds(since: start)
+            metrics.backendCommit.observe(nanoseconds: took)
+            if mustAnswer { answerCompactions(&replies) }
+            return nil
+        } catch {
+            commitNotBefore = now.advanced(
+                byMilliseconds: V3Housekeeping.commitRetryMilliseconds)
+            guard error.isNoSpace else { return "the database cannot be written: \(error)" }
+            logger.error(
+                "disk is full: the database lags behind the log until there is room again",
+                metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    private mutating func answerCompactions(_ replies: inout ReplyBatches) {
+        for waiter in compactionWaiters {
+            replies.add(waiter.address, .v3(.success(.compaction(waiter.response))))
+        }
+        compactionWaiters.removeAll()
+    }
+
+    // MARK: the leader's duties
+
+    private mutating func lead(_ now: Instant, _ outputs: inout [ApplyOutput]) {
+        let term = status.term
+        let isLeading = status.role == .leader && keyspace.appliedTerm == term
+        let revision = keyspace.store.reader.currentRevision
+        if let target = compactor.check(
+            now: now, isLeader: isLeading, currentRevision: revision)
+        {
+            var request = CompactionRequest()
+            request.revision = target
+            propose(.compaction(request), now, &outputs)
+        }
+        guard isLeading else {
+            if primaryTerm != nil { keyspace.lessor.demote() }
+            primaryTerm = nil
+            return
+        }
+        if primaryTerm != term {
+            primaryTerm = term
+            keyspace.lessor.promote(extendMilliseconds: electionMilliseconds, now: now)
+        }
+        for lease in keyspace.lessor.takeExpired(now: now, max: V3Housekeeping.expiredLeasesMax) {
+            metrics.leasesExpired.add()
+            var request = LeaseRevokeRequest()
+            request.id = lease
+            propose(.leaseRevoke(request), now, &outputs)
+        }
+        let checkpoints = keyspace.lessor.takeCheckpoints(
+            now: now, max: V3Housekeeping.checkpointsMax)
+        if !checkpoints.isEmpty {
+            var request = LeaseCheckpointRequest()
+            request.checkpoints = checkpoints
+            propose(.leaseCheckpoint(request), now, &outputs)
+        }
+    }
+
+    /// Tells the cluster that this member's database has outgrown its quota.
+    mutating func raiseNoSpace(_ now: Instant, _ outputs: inout [ApplyOutput]) {
+        var request = AlarmRequest()
+        request.action = .activate
+        request.memberID = members.localID.rawValue
+        request.alarm = .nospace
+        let alarm = AlarmMember(memberID: request.memberID, alarm: request.alarm)
+        if keyspace.alarms.contains(alarm) { return }
+        logger.warning(
+            "database space exceeded; raising the alarm",
+            metadata: ["quota-size-bytes": "\(keyspace.views.quota.bytes ?? 0)"])
+        propose(.alarm(request), now, &outputs)
+    }
+
+    private mutating func propose(
+        _ kind: InternalRaftRequest.Kind, _ now: Instant, _ outputs: inout [ApplyOutput]
+    ) {
+        nextRequest += 1
+        let request = InternalRaftRequest(header: RequestHeader(id: nextRequest), kind: kind)
+        var data: [UInt8] = []
+        request.encode(into: &data)
+        let expires = now.advanced(byMilliseconds: requestMilliseconds)
+        outputs.append(
+            .consensus(
+                .propose(Proposal(id: 0, payload: .normal(Bytes(data)), expires: expires))))
+    }
+
+    // MARK: defragmentation
+
+    mutating func defragment(
+        _ address: ReplyAddress, replies: inout ReplyBatches, _ outputs: inout [ApplyOutput]
+    ) {
+        if isDefragmenting || keyspace.holdsCommits {
+            defragmentWaiters.append(address)
+            return
+        }
+        do throws(BackendError) {
+            let job = try keyspace.backend.beginDefragment()
+            isDefragmenting = true
+            defragmentWaiters.append(address)
+            logger.info("defragmenting", metadata: ["path": "\(keyspace.backend.path)"])
+            outputs.append(
+                .background {
+                    job.run()
+                    return .databaseCopied(job)
+                })
+        } catch {
+            replies.add(address, .v3(.failure(.other("\(error)"))))
+        }
+    }
+
+    mutating func finishDefragment(_ job: DefragmentJob, replies: inout ReplyBatches) {
+        isDefragmenting = false
+        let result: Result<V3Result, ServerError>
+        let before = keyspace.views.backend.sizeBytes
+        do throws(BackendError) {
+            try keyspace.backend.finishDefragment(job)
+            logger.info(
+                "finished defragmenting directory",
+                metadata: [
+                    "path": "\(keyspace.backend.path)",
+                    "current-db-size-bytes-diff": "\(keyspace.views.backend.sizeBytes - before)",
+                    "current-db-size-bytes": "\(keyspace.views.backend.sizeBytes)",
+                ])
+            result = .success(.defragment(DefragmentResponse()))
+        } catch {
+            logger.error("defragmentation failed", metadata: ["error": "\(error)"])
+            result = .failure(.other("\(error)"))
+        }
+        for address in defragmentWaiters { replies.add(address, .v3(result)) }
+        defragmentWaiters.removeAll()
+    }
+}
