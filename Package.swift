@@ -55,14 +55,24 @@ let package = Package(
         module("RuntimeCore"),
         // Level 1: know nothing of etcd.
         module("Raft", ["RuntimeCore"]),
+        module("Bolt", ["RuntimeCore"]),
         module("Protobuf", ["RuntimeCore"]),
         module(
             "RuntimePosix",
             ["RuntimeCore", "CLinux", .product(name: "SystemPackage", package: "swift-system")]),
         // Level 2: etcd's bytes.
         module("EtcdProto", ["Protobuf", "Raft", "RuntimeCore"]),
+        module("EtcdBackend", ["Bolt", "RuntimeCore"]),
         // Level 3: the stores.
         module("EtcdWAL", ["EtcdProto", "Raft", "RuntimeCore"]),
+        module("EtcdMVCC", ["EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore", deque, heap]),
+        module("EtcdLease", ["EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore", heap]),
+        module(
+            "EtcdAuth",
+            [
+                "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(
             "EtcdMembership",
@@ -74,36 +84,46 @@ let package = Package(
         module(
             "EtcdServer",
             [
-                "EtcdMembership", "EtcdProto", "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore",
-                deque, logging,
+                "EtcdAuth", "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto",
+                "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque, logging,
             ]),
         module("EtcdNet", ["RuntimeCore", "CNGHTTP2"] + nio),
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
-        // Level 5: the front ends.
+        // Level 5: peers; where replies meet the requests that wait.
         module(
             "EtcdTransport",
             ["EtcdMembership", "EtcdNet", "EtcdProto", "Protobuf", "Raft", "RuntimeCore", logging]
                 + nio),
+        module("EtcdEdge", ["EtcdServer"] + nio),
+        // Level 6: the front ends.
+        module(
+            "EtcdGRPC",
+            [
+                "EtcdBackend", "EtcdEdge", "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto",
+                "EtcdServer", "Protobuf", "Raft", "RuntimeCore", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ] + nio),
         module(
             "EtcdHTTP",
             [
-                "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store", "Protobuf",
+                "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store", "Protobuf",
                 "Raft", "RuntimeCore", logging,
             ] + nio),
-        // Level 6: the composition root.
+        // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdConfig", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
-                "EtcdServer", "EtcdTransport", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft",
-                "RuntimeCore", "RuntimePosix", logging,
+                "CSystemd", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
+                "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
+                "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix", logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio),
-        // Level 7: the program.
+        // Level 8: the program.
         .executableTarget(
             name: "etcd-swift", dependencies: ["EtcdDaemon"], swiftSettings: settings),
         // Linux, and Debian's C libraries.
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(
             name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(
@@ -113,8 +133,8 @@ let package = Package(
         module(
             "Simulator",
             [
-                "EtcdMembership", "EtcdProto", "EtcdServer", "EtcdV2Store", "EtcdWAL", "Raft",
-                "RuntimeCore", heap, logging,
+                "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", heap, logging,
             ],
             path: "Tests/Simulator"),
         .executableTarget(
@@ -123,6 +143,17 @@ let package = Package(
         // Tests.
         tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
+        tests("BoltTests", ["Bolt", "RuntimeCore", "RuntimePosix", "Scenario"], exclude: ["testdata"]),
+        tests("EtcdBackendTests", ["Bolt", "EtcdBackend", "RuntimeCore", "RuntimePosix"]),
+        tests(
+            "EtcdMVCCTests",
+            ["EtcdBackend", "EtcdMVCC", "EtcdProto", "RuntimeCore", "RuntimePosix", "Scenario"],
+            exclude: ["testdata"]),
+        tests(
+            "EtcdLeaseTests",
+            ["EtcdBackend", "EtcdLease", "EtcdProto", "RuntimeCore", "RuntimePosix"]),
+        tests(
+            "EtcdAuthTests", ["EtcdAuth", "EtcdBackend", "EtcdProto", "RuntimeCore", "RuntimePosix"]),
         tests("EtcdProtoTests", ["EtcdProto", "Protobuf", "Raft", "RuntimeCore"]),
         tests(
             "EtcdWALTests",
@@ -134,8 +165,8 @@ let package = Package(
         tests(
             "EtcdServerTests",
             [
-                "EtcdMembership", "EtcdProto", "EtcdServer", "EtcdV2Store", "EtcdWAL", "Raft",
-                "RuntimeCore", "Simulator", logging,
+                "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", "Simulator", logging,
             ]),
         tests("EtcdNetTests", ["EtcdNet", "RuntimeCore", nioTesting] + nio),
         tests(
@@ -145,9 +176,15 @@ let package = Package(
                 nioTesting, logging,
             ] + nio),
         tests(
+            "EtcdGRPCTests",
+            [
+                "EtcdEdge", "EtcdGRPC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
+                "Protobuf", "Raft", "RuntimeCore", nioTesting, logging,
+            ] + nio),
+        tests(
             "EtcdHTTPTests",
             [
-                "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
+                "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
                 "Raft", "RuntimeCore", nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),

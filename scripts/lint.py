@@ -7,14 +7,16 @@ import sys
 # Module -> level. A module imports only levels below its own (Sources/README.md).
 LEVELS = {
     "RuntimeCore": 0,
-    "Raft": 1, "Protobuf": 1, "RuntimePosix": 1,
-    "EtcdProto": 2,
-    "EtcdWAL": 3, "EtcdMembership": 3, "EtcdV2Store": 3,
+    "Raft": 1, "Bolt": 1, "Protobuf": 1, "RuntimePosix": 1,
+    "EtcdProto": 2, "EtcdBackend": 2,
+    "EtcdWAL": 3, "EtcdMVCC": 3, "EtcdLease": 3, "EtcdAuth": 3, "EtcdMembership": 3,
+    "EtcdV2Store": 3,
     "EtcdServer": 4, "EtcdNet": 4, "EtcdConfig": 4,
-    "EtcdTransport": 5, "EtcdHTTP": 5,
-    "EtcdDaemon": 6,
-    "etcd-swift": 7,
-    "CLinux": -1, "CNGHTTP2": -1, "CSystemd": -1,
+    "EtcdEdge": 5, "EtcdTransport": 5,
+    "EtcdGRPC": 6, "EtcdHTTP": 6,
+    "EtcdDaemon": 7,
+    "etcd-swift": 8,
+    "CLinux": -1, "CCrypt": -1, "CNGHTTP2": -1, "CSystemd": -1,
 }
 # What the deterministic levels may never touch.
 BANNED = [

@@ -25,6 +25,23 @@ extension ConfigValidation {
             maxRequestBytes: settings.unsigned("max-request-bytes"),
             maxLearners: Int(clamping: settings.signed("max-learners")),
             quotaBackendBytes: settings.signed("quota-backend-bytes"),
+            compaction: compaction,
+            compactionBatch: positive("compaction-batch-limit", 1_000),
+            compactionPauseMilliseconds: duration("compaction-sleep-interval", 10),
+            commitMilliseconds: duration("backend-batch-interval", 100),
+            commitOperations: positive("backend-batch-limit", 10_000),
+            maxTxnOperations: Int(clamping: settings.unsigned("max-txn-ops")),
+            watchProgressMilliseconds: duration("watch-progress-notify-interval", 600_000),
+            checkpointsLeases: gate("experimental-enable-lease-checkpoint"),
+            persistsLeaseCheckpoints: gate("experimental-enable-lease-checkpoint-persist"),
+            corruptCheckMilliseconds: settings.milliseconds("corrupt-check-time"),
+            initialCorruptCheck: gate("experimental-initial-corrupt-check"),
+            maxConcurrentStreams: UInt32(
+                clamping: settings.unsigned("max-concurrent-streams")),
+            keepAliveMinMilliseconds: settings.milliseconds("grpc-keepalive-min-time"),
+            keepAliveIntervalMilliseconds: settings.milliseconds("grpc-keepalive-interval"),
+            keepAliveTimeoutMilliseconds: settings.milliseconds("grpc-keepalive-timeout"),
+            enableGateway: settings.flag("enable-grpc-gateway"),
             listenPeerURLs: settings.urls("listen-peer-urls"),
             listenClientURLs: settings.urls("listen-client-urls"),
             listenClientHTTPURLs: settings.urls("listen-client-http-urls"),
@@ -58,5 +75,45 @@ extension ConfigValidation {
             return number
         }
         return standard
+    }
+
+    private func positive(_ name: String, _ standard: Int) -> Int {
+        let number = settings.signed(name)
+        return number > 0 ? Int(number) : standard
+    }
+
+    private func duration(_ name: String, _ standard: UInt64) -> UInt64 {
+        let milliseconds = settings.milliseconds(name)
+        return milliseconds > 0 ? milliseconds : standard
+    }
+
+    /// A feature by its flag, or by the gate that took the flag's place.
+    private func gate(_ flag: String) -> Bool {
+        if let gate = Setting.gates[flag] {
+            for item in settings.list("feature-gates") {
+                let parts = item.split(separator: "=", maxSplits: 1).map(\.trimmingBlanks)
+                if parts.count == 2, parts[0] == gate {
+                    return (try? GoSyntax.bool(parts[1])) ?? false
+                }
+            }
+        }
+        return settings.flag(flag)
+    }
+
+    /// `auto-compaction-mode` and `auto-compaction-retention`, which have been checked.
+    private var compaction: ServerConfig.Compaction {
+        let retention = settings.text("auto-compaction-retention")
+        let isRevision = settings.text("auto-compaction-mode") == "revision"
+        if let number = Int64(retention) {
+            if number <= 0 { return .off }
+            return isRevision
+                ? .revisions(number) : .periodic(milliseconds: UInt64(number) * 3_600_000)
+        }
+        let nanoseconds = (try? GoSyntax.duration(retention)) ?? 0
+        if nanoseconds <= 0 { return .off }
+        // etcd reads a duration as a number of revisions in that mode: nanoseconds.
+        return isRevision
+            ? .revisions(nanoseconds)
+            : .periodic(milliseconds: UInt64(nanoseconds) / 1_000_000)
     }
 }

@@ -44,6 +44,34 @@ package struct ServerConfig: Sendable, Hashable {
     package let maxLearners: Int
     package let quotaBackendBytes: Int64
 
+    // v3 keys
+    package enum Compaction: Sendable, Hashable {
+        case off
+        case periodic(milliseconds: UInt64)
+        case revisions(Int64)
+    }
+
+    package let compaction: Compaction
+    package let compactionBatch: Int
+    package let compactionPauseMilliseconds: UInt64
+    package let commitMilliseconds: UInt64
+    package let commitOperations: Int
+    package let maxTxnOperations: Int
+    package let watchProgressMilliseconds: UInt64
+    package let checkpointsLeases: Bool
+    package let persistsLeaseCheckpoints: Bool
+    /// 0: never.
+    package let corruptCheckMilliseconds: UInt64
+    package let initialCorruptCheck: Bool
+
+    // gRPC
+    package let maxConcurrentStreams: UInt32
+    package let keepAliveMinMilliseconds: UInt64
+    /// 0: never.
+    package let keepAliveIntervalMilliseconds: UInt64
+    package let keepAliveTimeoutMilliseconds: UInt64
+    package let enableGateway: Bool
+
     // Addresses. Sorted, without duplicates.
     package let listenPeerURLs: [ConfigURL]
     package let listenClientURLs: [ConfigURL]

@@ -4,7 +4,6 @@ extension Setting {
     private static let noDiscovery = "discovery is not part of this release; use --initial-cluster"
     private static let onlyDiscovery =
         "it matters to discovery only, which is not part of this release"
-    private static let noKeys = "it concerns v3 keys, which this release does not have"
 
     static let clustering: [Setting] = [
         Setting(
@@ -41,11 +40,10 @@ extension Setting {
             support: .accepted("the v2 API stays; --enable-v2=false turns it off")),
         Setting(
             "auto-compaction-mode", .string, "periodic", .clustering,
-            "How --auto-compaction-retention is read: periodic or revision.",
-            support: .accepted(noKeys)),
+            "How --auto-compaction-retention is read: periodic or revision."),
         Setting(
             "auto-compaction-retention", .string, "0", .clustering,
-            "How much of the keys' history is kept; 0 keeps all.", support: .accepted(noKeys),
+            "How much of the keys' history is kept; 0 keeps all.",
             aliases: ["experimental-auto-compaction-retention"]),
     ]
 

@@ -2,71 +2,68 @@
 //  integrity.
 
 extension Setting {
-    private static let noKeys = "it concerns v3 keys, which this release does not have"
-    private static let noLeases = "it concerns v3 leases, which this release does not have"
-
     static let integrity: [Setting] = [
         Setting(
-            "corrupt-check-time", .duration, "0", .experimental,
+            "corrupt-check-time", .duration, "0s", .experimental,
             "Time between comparisons of the members' data (0 for none).",
-            support: .accepted(noKeys), aliases: ["experimental-corrupt-check-time"]),
+            aliases: ["experimental-corrupt-check-time"]),
         Setting(
             "compact-hash-check-time", .duration, "1m", .experimental,
             "Time between comparisons of the members' compacted data.",
-            support: .accepted(noKeys), aliases: ["experimental-compact-hash-check-time"]),
+            support: .accepted("--corrupt-check-time compares the members' data"),
+            aliases: ["experimental-compact-hash-check-time"]),
         Setting(
             "compaction-batch-limit", .int, "0", .experimental,
             "Most revisions that one step of a compaction removes (0 is 1000).",
-            support: .accepted(noKeys), aliases: ["experimental-compaction-batch-limit"]),
+            aliases: ["experimental-compaction-batch-limit"]),
         Setting(
-            "compaction-sleep-interval", .duration, "0", .experimental,
+            "compaction-sleep-interval", .duration, "0s", .experimental,
             "Pause between the steps of a compaction (0 is 10ms).",
-            support: .accepted(noKeys), aliases: ["experimental-compaction-sleep-interval"]),
+            aliases: ["experimental-compaction-sleep-interval"]),
         Setting(
-            "watch-progress-notify-interval", .duration, "0", .experimental,
+            "watch-progress-notify-interval", .duration, "0s", .experimental,
             "Time between progress messages to v3 watchers (0 is 10m).",
-            support: .accepted(noKeys),
             aliases: ["experimental-watch-progress-notify-interval"]),
         Setting(
             "downgrade-check-time", .duration, "5s", .experimental,
             "Time between looks whether a downgrade is complete.",
-            support: .accepted("downgrades are not part of this release"),
+            support: .accepted("the leader looks with every version check, each 4s"),
             aliases: ["experimental-downgrade-check-time"]),
     ]
 
     static let experimental: [Setting] = [
+        gate("initial-corrupt-check", "Compare data with the other members before serving."),
         gate(
-            "initial-corrupt-check", "Compare data with the other members before serving.", noKeys),
-        gate("compact-hash-check-enabled", "Compare compacted data with other members.", noKeys),
-        gate("enable-lease-checkpoint", "Keep the remaining time of leases.", noLeases),
+            "compact-hash-check-enabled", "Compare compacted data with other members.",
+            "--corrupt-check-time compares the members' data"),
+        gate("enable-lease-checkpoint", "Keep the remaining time of leases."),
         gate(
-            "enable-lease-checkpoint-persist", "Keep the remaining time of leases on disk.",
-            noLeases),
+            "enable-lease-checkpoint-persist", "Keep the remaining time of leases on disk."),
         gate(
             "txn-mode-write-with-shared-buffer", "Let write transactions share the read buffer.",
-            noKeys, standard: "true"),
+            "this program has one way only", standard: "true"),
         gate(
             "stop-grpc-service-on-defrag", "Refuse gRPC calls while defragmenting.",
-            "it concerns the v3 gRPC API, which this release does not serve"),
+            "reads and writes go on during a defragmentation"),
         Setting(
             "experimental-enable-v2v3", .string, "", .experimental,
             "Serve the v2 API from v3 keys under this prefix.",
-            support: .later("this release has no v3 keys; the v2 API has its own store")),
+            support: .later("the v2 API has its own store")),
         gate(
             "v3demo", "Serve the v3 API of etcd 2.3.",
-            "it concerns the v3 gRPC API, which this release does not serve"),
+            "the v3 API is served on the client port"),
         Setting(
             "experimental-gRPC-addr", .string, "127.0.0.1:2378", .experimental,
             "Address of the v3 API of etcd 2.3.",
-            support: .accepted("it concerns the v3 gRPC API, which this release does not serve")),
+            support: .accepted("the v3 API is served on the client port")),
     ]
 
     private static func gate(
-        _ name: String, _ help: String, _ reason: String, standard: String = "false"
+        _ name: String, _ help: String, _ reason: String? = nil, standard: String = "false"
     ) -> Setting {
         Setting(
             "experimental-\(name)", .bool, standard, .experimental, help,
-            support: .accepted(reason))
+            support: reason.map { .accepted($0) } ?? .supported)
     }
 
     static let unsafe: [Setting] = [

@@ -1,8 +1,7 @@
 //  The settings of section Member.
 
 extension Setting {
-    private static let noDatabase = "it concerns the v3 database, which this release does not have"
-    private static let noGRPC = "it concerns the v3 gRPC API, which this release does not serve"
+    private static let ownDatabase = "this program's storage engine needs no such choice"
 
     static let member: [Setting] = [
         Setting(
@@ -66,43 +65,40 @@ extension Setting {
     static let memberLimits: [Setting] = [
         Setting(
             "quota-backend-bytes", .int, "0", .member,
-            "Size of the v3 database that raises the no-space alarm (0 is 2 GiB).",
-            support: .accepted(noDatabase)),
+            "Size of the v3 database that raises the no-space alarm (0 is 2 GiB)."),
         Setting(
             "backend-bbolt-freelist-type", .string, "map", .member,
-            "Free list of the v3 database: map or array.", support: .accepted(noDatabase),
+            "Free list of the v3 database: map or array.", support: .accepted(ownDatabase),
             aliases: ["experimental-backend-bbolt-freelist-type"]),
         Setting(
-            "backend-batch-interval", .duration, "0", .member,
-            "Longest time before the v3 database is committed (0 is 100ms).",
-            support: .accepted(noDatabase)),
+            "backend-batch-interval", .duration, "0s", .member,
+            "Longest time before the v3 database is committed (0 is 100ms)."),
         Setting(
             "backend-batch-limit", .int, "0", .member,
-            "Most operations before the v3 database is committed (0 is 10000).",
-            support: .accepted(noDatabase)),
+            "Most operations before the v3 database is committed (0 is 10000)."),
         Setting(
             "bootstrap-defrag-threshold-megabytes", .uint(bits: 64), "0", .member,
             "Defragment the v3 database at start if that frees this much.",
-            support: .accepted(noDatabase),
+            support: .accepted(ownDatabase),
             aliases: ["experimental-bootstrap-defrag-threshold-megabytes"]),
         Setting(
             "max-txn-ops", .uint(bits: 64), "128", .member,
-            "Most operations in one v3 transaction.", support: .accepted(noGRPC)),
+            "Most operations in one v3 transaction."),
         Setting(
             "max-concurrent-streams", .uint(bits: 32), "4294967295", .member,
-            "Most gRPC streams that one client may have open.", support: .accepted(noGRPC)),
+            "Most gRPC streams that one client may have open."),
         Setting(
             "grpc-keepalive-min-time", .duration, "5s", .member,
-            "Shortest time between pings that gRPC clients may use.", support: .accepted(noGRPC)),
+            "Shortest time between pings that gRPC clients may use."),
         Setting(
             "grpc-keepalive-interval", .duration, "2h", .member,
-            "Time between pings to gRPC clients (0 for none).", support: .accepted(noGRPC)),
+            "Time between pings to gRPC clients (0 for none)."),
         Setting(
             "grpc-keepalive-timeout", .duration, "20s", .member,
-            "Time that a gRPC client has to answer a ping.", support: .accepted(noGRPC)),
+            "Time that a gRPC client has to answer a ping."),
         Setting(
             "enable-grpc-gateway", .bool, "true", .member,
-            "Serve the v3 API as JSON over HTTP.", support: .accepted(noGRPC)),
+            "Serve the v3 API as JSON over HTTP."),
         Setting(
             "raft-read-timeout", .duration, "5s", .member,
             "Timeout of reads from other members' connections.",
@@ -113,12 +109,11 @@ extension Setting {
             support: .accepted("it is always 5s in this release"), yaml: .nowhere),
         Setting(
             "memory-mlock", .bool, "false", .member,
-            "Lock the v3 database into memory.", support: .accepted(noDatabase),
+            "Lock the v3 database into memory.", support: .accepted(ownDatabase),
             aliases: ["experimental-memory-mlock"]),
         Setting(
             "feature-gates", .list, "", .member,
-            "Feature gates as NAME=true or NAME=false.",
-            support: .accepted("it names features that this release does not have")),
+            "Feature gates as NAME=true or NAME=false."),
         Setting(
             "next-cluster-version-compatible", .bool, "false", .member,
             "Let a member of release 3.4 join a cluster of release 3.5.",

@@ -43,7 +43,9 @@ final class MemberListeners: Sendable {
             config.listenPeerURLs, inherited: sockets("peer"), loops: parts.loops,
             settings: ListenerSettings(),
             handler: PeerHTTPHandler(
-                transport: parts.transport, versionJSON: { parts.versionJSON() }),
+                transport: parts.transport, versionJSON: { parts.versionJSON() },
+                services: ReplicaPeerServices(
+                    handler: parts.handler, loop: parts.loops.next())),
             what: "peer", logger: logger)
         let clients = try await Listeners.bind(
             config.listenClientURLs + config.listenClientHTTPURLs, inherited: sockets("client"),

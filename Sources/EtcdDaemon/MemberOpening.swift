@@ -14,7 +14,7 @@ struct MemberOpening {
     let fileSystem: PosixFileSystem
     let logger: Logger
 
-    /// Opens or makes the log, fills the key space, and tells the membership it holds.
+    /// Opens or makes the log, fills the v2 key space, and tells the membership it holds.
     func open(_ origin: MemberOrigin, keyspace: V2Keyspace) throws(BootstrapError) -> (
         OpenedLog, Cluster
     ) {
@@ -31,22 +31,12 @@ struct MemberOpening {
                 directory, in: fileSystem, localID: local.id, clusterID: clusterID, founders: [])
             return (opened, Cluster())
         case .restart:
-            var opened = try Bootstrap.open(directory, in: fileSystem)
+            let opened = try Bootstrap.open(directory, in: fileSystem)
             let cluster = try Bootstrap.restoreState(of: opened, into: keyspace)
             if cluster.isRemoved(opened.localID) {
                 throw BootstrapError(
                     description: "the member has been permanently removed from the cluster; the "
                         + "data-dir used by this member must be removed")
-            }
-            if config.forceNewCluster {
-                try Bootstrap.forceNewCluster(
-                    &opened, peerURLs: config.initialAdvertisePeerURLs.map(\.text))
-                logger.warning(
-                    """
-                    forcing a new cluster of this member alone; start it without \
-                    --force-new-cluster from now on
-                    """,
-                    metadata: ["local-member-id": "\(opened.localID)"])
             }
             logger.info(
                 "restarting local member",
@@ -58,6 +48,31 @@ struct MemberOpening {
                 ])
             return (opened, cluster)
         }
+    }
+
+    /// Opens or makes the database that belongs to the log's newest snapshot.
+    func openDatabase(snapshot: SnapshotMetadata, cluster: Cluster) throws(BootstrapError)
+        -> V3Keyspace
+    {
+        try Bootstrap.openKeyspace(
+            directory, in: fileSystem, snapshot: snapshot, cluster: cluster,
+            settings: V3Keyspace.Settings(config),
+            random: RandomSource(seed: SystemEntropy.seed()))
+    }
+
+    /// Carries out `--force-new-cluster`.
+    ///
+    /// - Parameter applied: how far the database has come.
+    func forceIfWanted(_ opened: inout OpenedLog, applied: LogIndex) throws(BootstrapError) {
+        guard config.forceNewCluster else { return }
+        try Bootstrap.forceNewCluster(
+            &opened, applied: applied, peerURLs: config.initialAdvertisePeerURLs.map(\.text))
+        logger.warning(
+            """
+            forcing a new cluster of this member alone; start it without \
+            --force-new-cluster from now on
+            """,
+            metadata: ["local-member-id": "\(opened.localID)"])
     }
 
     private func refuseForce() throws(BootstrapError) {
@@ -80,6 +95,36 @@ extension ReplicaConfiguration {
             maxWALs: Int(clamping: config.maxWALs), maxLearners: config.maxLearners,
             maxRequestBytes: Int(clamping: config.maxRequestBytes),
             strictReconfigCheck: config.strictReconfigCheck,
-            slowApplyMilliseconds: config.warningApplyMilliseconds)
+            slowApplyMilliseconds: config.warningApplyMilliseconds,
+            maxTxnOperations: config.maxTxnOperations, compaction: AutoCompactor.Mode(config),
+            snapshotDirectory: DataDirectory(
+                root: config.dataDirectory, walDirectory: config.walDirectory
+            ).snapshots, serverVersion: ProgramVersion.etcd)
+    }
+}
+
+extension AutoCompactor.Mode {
+    fileprivate init(_ config: ServerConfig) {
+        switch config.compaction {
+        case .off: self = .off
+        case .periodic(let milliseconds): self = .periodic(milliseconds: milliseconds)
+        case .revisions(let number): self = .revision(number)
+        }
+    }
+}
+
+extension V3Keyspace.Settings {
+    init(_ config: ServerConfig) {
+        self.init(
+            quotaBytes: config.quotaBackendBytes, compactionBatch: config.compactionBatch,
+            compactionPauseMilliseconds: config.compactionPauseMilliseconds,
+            // Three half election timeouts, in whole seconds (spec grpc-v3 8).
+            minimumLeaseSeconds: Int64((3 * config.electionMilliseconds / 2 + 999) / 1_000),
+            checkpointsLeases: config.checkpointsLeases,
+            persistsLeaseCheckpoints: config.persistsLeaseCheckpoints,
+            watchProgressMilliseconds: config.watchProgressMilliseconds,
+            watchFragmentBytes: Int(clamping: config.maxRequestBytes) + 512 << 10,
+            commitMilliseconds: config.commitMilliseconds,
+            commitOperations: config.commitOperations)
     }
 }

@@ -1,6 +1,8 @@
 //  What the parts of a running member share.
 
 import EtcdConfig
+import EtcdGRPC
+import EtcdEdge
 import EtcdHTTP
 import EtcdMembership
 import EtcdNet
@@ -20,9 +22,11 @@ struct MemberParts: Sendable {
     let queries: ClusterQueries
     let clock: SystemClock
     let mailboxes: RoleMailboxes
+    let background: BackgroundThreads
     let handler: RequestHandler
     let statistics: TransportStatistics
     let services: HTTPServices
+    let v3Methods: V3MethodTable
     let routerSettings: HTTPRouter.Settings
 
     var members: MemberDirectory { replica.members }
@@ -30,7 +34,7 @@ struct MemberParts: Sendable {
     init(
         replica: Replica, transport: PeerTransport, loops: EventLoops, client: HTTPClient,
         queries: ClusterQueries, clock: SystemClock, mailboxes: RoleMailboxes,
-        config: ServerConfig
+        background: BackgroundThreads, config: ServerConfig
     ) {
         self.replica = replica
         self.transport = transport
@@ -39,24 +43,46 @@ struct MemberParts: Sendable {
         self.queries = queries
         self.clock = clock
         self.mailboxes = mailboxes
+        self.background = background
         handler = replica.makeRequestHandler(
-            consensus: mailboxes.consensus,
+            consensus: mailboxes.consensus, apply: mailboxes.apply, background: background,
             connectivity: TransportConnectivity(transport: transport))
         statistics = TransportStatistics(
             transport: transport, status: replica.status, clock: clock)
         let httpMetrics = HTTPMetrics()
+        let edges = HTTPEdges(loops.all)
+        let relay = PeerRelay(client: client, replica: replica, handler: handler, loops: loops)
+        let methods = V3MethodTable(
+            MemberParts.methods(handler, relay, background), facts: handler, edges: edges)
+        v3Methods = methods
         services = HTTPServices(
-            handler: handler, edges: HTTPEdges(loops.all), ownStatistics: statistics,
+            handler: handler, edges: edges, ownStatistics: statistics,
             leaderStatistics: statistics,
-            metrics: MemberParts.metricsPage(replica, transport, httpMetrics),
-            httpMetrics: httpMetrics)
+            metrics: MemberParts.metricsPage(replica, transport, httpMetrics, methods),
+            httpMetrics: httpMetrics,
+            remoteCalls: GRPCServer(
+                table: methods, edges: edges,
+                settings: GRPCServer.Settings(
+                    maxRequestBytes: Int(clamping: config.maxRequestBytes))))
         routerSettings = HTTPRouter.Settings(
             serverVersion: ProgramVersion.etcd, hostWhitelist: config.hostWhitelist,
             crossOrigins: config.cors, servesV2: config.enableV2)
     }
 
+    private static func methods(
+        _ handler: RequestHandler, _ relay: PeerRelay, _ background: BackgroundThreads
+    ) -> [V3Method] {
+        KVService(handler: handler, background: background).methods
+            + WatchService(handler: handler).methods
+            + LeaseService(handler: handler, relay: relay).methods
+            + ClusterService.methods(handler, relay: relay)
+            + MaintenanceService.methods(handler, background: background)
+            + AuthService.methods(handler) + HealthService().methods
+    }
+
     private static func metricsPage(
-        _ replica: Replica, _ transport: PeerTransport, _ http: HTTPMetrics
+        _ replica: Replica, _ transport: PeerTransport, _ http: HTTPMetrics,
+        _ methods: V3MethodTable
     ) -> MetricsPage {
         MetricsPage([
             { text in
@@ -74,6 +100,7 @@ struct MemberParts: Sendable {
             },
             { text in PeerMetrics.write(transport, local: replica.members.localID, into: &text) },
             { text in http.write(into: &text) },
+            { text in methods.write(into: &text) },
             { text in ProcessStatistics.write(into: &text) },
         ])
     }

@@ -84,22 +84,30 @@ final class MemberService: Sendable {
         let mailboxes = RoleMailboxes()
         let opening = MemberOpening(
             config: config, directory: directory, fileSystem: fileSystem, logger: logger)
-        let (opened, cluster) = try opening.open(origin, keyspace: keyspace)
+        var (opened, cluster) = try opening.open(origin, keyspace: keyspace)
+        let database = try opening.openDatabase(
+            snapshot: opened.snapshotMetadata, cluster: cluster)
+        try opening.forceIfWanted(&opened, applied: database.appliedIndex)
         try StartLog.checkVersion(cluster, own: version)
         let replica = Replica(
             configuration: ReplicaConfiguration(config), localID: opened.localID,
             clusterID: opened.clusterID, snapshot: opened.snapshotMetadata, keyspace: keyspace,
-            cluster: cluster, clock: clock, logger: logger)
+            v3: database.views, cluster: cluster, clock: clock, logger: logger)
+        let background = BackgroundThreads()
         let inbox = PeerInbox(mailboxes: mailboxes) { stop.yield(.removed($0)) }
         let transport = PeerTransport(
             settings: PeerTransport.Settings(
                 localID: opened.localID, clusterID: opened.clusterID,
                 localPeerURLs: config.initialAdvertisePeerURLs.map(\.text)),
             members: replica.members, client: client, loops: loops.all, clock: clock,
-            delegate: inbox, logger: logger)
+            delegate: inbox,
+            snapshots: SnapshotTransfers(
+                files: SnapshotDirectory(path: directory.snapshots, fileSystem: fileSystem),
+                background: background.pool), logger: logger)
         let parts = MemberParts(
             replica: replica, transport: transport, loops: loops, client: client,
-            queries: queries, clock: clock, mailboxes: mailboxes, config: config)
+            queries: queries, clock: clock, mailboxes: mailboxes, background: background,
+            config: config)
         let listeners = try await MemberListeners.bind(
             config, parts: parts, inherited: systemd.inheritedSockets(), logger: logger)
         for member in cluster.members { transport.add(member) }
@@ -107,10 +115,11 @@ final class MemberService: Sendable {
             for member in known { transport.add(member) }
         }
         let wiring = RoleWiring(
-            replica: replica, mailboxes: mailboxes, opened: opened, clock: clock,
+            replica: replica, mailboxes: mailboxes, opened: opened, database: database, clock: clock,
             seed: SystemEntropy.seed(),
             listeners: RoleWiring.Listeners(
-                send: { transport.send($0) },
+                send: { MemberService.send($0, by: transport, databases: replica.databases) },
+                background: background,
                 peers: { change in
                     switch change {
                     case .add(let member): transport.add(member)
@@ -123,6 +132,20 @@ final class MemberService: Sendable {
         return MemberService(
             config: config, parts: parts, wiring: wiring, listeners: listeners, systemd: systemd,
             logger: logger, events: events, stops: stops, stop: stop)
+    }
+
+    /// A snapshot message takes along the database that the apply role has pinned for it.
+    private static func send(
+        _ messages: [Message], by transport: PeerTransport, databases: SnapshotDatabases
+    ) {
+        guard messages.contains(where: { $0.kind == .snapshot }) else {
+            return transport.send(messages)
+        }
+        transport.send(messages.filter { $0.kind != .snapshot })
+        for message in messages where message.kind == .snapshot {
+            let database = databases.take(for: message.to)
+            transport.sendSnapshot(message, database: database.map { SnapshotImage(pinned: $0) })
+        }
     }
 
     // MARK: run
@@ -225,6 +248,7 @@ final class MemberService: Sendable {
         parts.transport.stop()
         await listeners.drainPeers()
         parts.client.shutdown()
+        await parts.background.shutdown()
         try? await parts.loops.shutdown()
         logger.info(
             "closed etcd server",

@@ -25,6 +25,7 @@ final class RoleWiring: Sendable {
     /// What the outside hears of; called on role threads, must not block.
     struct Listeners: Sendable {
         var send: @Sendable ([Message]) -> Void
+        var background: any BackgroundPool
         var peers: @Sendable (PeerChange) -> Void
         var event: @Sendable (ReplicaEvent) -> Void
     }
@@ -35,13 +36,14 @@ final class RoleWiring: Sendable {
 
     init(
         replica: Replica, mailboxes: RoleMailboxes, opened: sending OpenedLog,
-        clock: any Clock, seed: UInt64, listeners: Listeners
+        database: sending V3Keyspace, clock: any Clock, seed: UInt64, listeners: Listeners
     ) {
         self.mailboxes = mailboxes
         let consensus = mailboxes.consensus
         let log = mailboxes.log
         let apply = mailboxes.apply
         let start = Replica.ConsensusStart(opened)
+        let keyspace = HandOver(database)
         let files = HandOver((wal: opened.wal, snapshotter: opened.snapshotter))
         let closed = logClosed
 
@@ -64,7 +66,7 @@ final class RoleWiring: Sendable {
             }
         }
         main.host(apply) {
-            replica.makeApplyRole()
+            replica.makeApplyRole(v3: keyspace.take())
         } route: { outputs in
             for output in outputs {
                 switch output {
@@ -73,6 +75,8 @@ final class RoleWiring: Sendable {
                 case .log(let input): log.postReserved(input)
                 case .peers(let change): listeners.peers(change)
                 case .event(let event): listeners.event(event)
+                case .background(let work):
+                    listeners.background.submit { apply.postReserved(work()) }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //  The front door of client and metrics listeners: which request goes to which handler.
 
+package import EtcdEdge
 import EtcdMembership
 package import EtcdNet
 package import EtcdServer
@@ -17,11 +18,16 @@ package struct HTTPServices: Sendable {
     package var metrics: any MetricsSource
     package var httpMetrics: HTTPMetrics
     package var processFacts: @Sendable () -> ProcessFacts
+    /// Serves gRPC on client listeners.
+    package var remoteCalls: (any RemoteCallHandler)?
+    /// Serves the v3 API as JSON, below `/v3`.
+    package var gateway: (any HTTPHandler)?
 
     package init(
         handler: RequestHandler, edges: HTTPEdges, ownStatistics: any SelfStatisticsSource,
         leaderStatistics: any LeaderStatisticsSource, metrics: any MetricsSource,
-        httpMetrics: HTTPMetrics,
+        httpMetrics: HTTPMetrics, remoteCalls: (any RemoteCallHandler)? = nil,
+        gateway: (any HTTPHandler)? = nil,
         processFacts: @escaping @Sendable () -> ProcessFacts = ProcessFacts.current
     ) {
         self.handler = handler
@@ -30,6 +36,8 @@ package struct HTTPServices: Sendable {
         self.leaderStatistics = leaderStatistics
         self.metrics = metrics
         self.httpMetrics = httpMetrics
+        self.remoteCalls = remoteCalls
+        self.gateway = gateway
         self.processFacts = processFacts
     }
 }
@@ -75,11 +83,16 @@ package final class HTTPRouter: HTTPHandler {
     let stats: V2StatsHandler
     let operations: OperationsHandler
     let health: HealthHandler
+    package let remoteCalls: (any RemoteCallHandler)?
+    private let gateway: (any HTTPHandler)?
 
     package init(settings: Settings, surface: Surface, services: HTTPServices) {
         self.settings = settings
         self.surface = surface
         gate = RequestGate(hosts: settings.hostWhitelist, origins: settings.crossOrigins)
+        // A listener for metrics serves nothing else.
+        remoteCalls = surface == .clients ? services.remoteCalls : nil
+        gateway = surface == .clients ? services.gateway : nil
         let handler = services.handler
         let answers = V2Answers(clusterID: handler.members.clusterID, status: handler.status)
         keys = V2KeysHandler(handler: handler, edges: services.edges, answers: answers)
@@ -97,7 +110,16 @@ package final class HTTPRouter: HTTPHandler {
 
     // MARK: HTTPHandler
 
+    /// The gateway for requests that are its own and come from where requests may come from.
+    private func gateway(for head: HTTPRequestHead) -> (any HTTPHandler)? {
+        guard let gateway, head.target.hasPrefix("/v3"), head.method != "OPTIONS",
+            case .serve = gate.check(head)
+        else { return nil }
+        return gateway
+    }
+
     package func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
+        if let gateway = gateway(for: head) { return gateway.plan(for: head, responder: responder) }
         if head.method == "PUT" || head.method == "POST" {
             let type = head.headers.first(name: "content-type")
             let isWanted =
@@ -113,6 +135,9 @@ package final class HTTPRouter: HTTPHandler {
     package func handle(
         _ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder
     ) {
+        if let gateway = gateway(for: head) {
+            return gateway.handle(head, body: body, responder: responder)
+        }
         switch surface {
         case .metrics: route(head, Client(responder: responder, fields: []), body)
         case .clients:

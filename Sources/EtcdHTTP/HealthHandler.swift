@@ -1,7 +1,9 @@
 //  /health, /livez and /readyz: is this member able to serve (spec http-v2 section 8).
 
+import EtcdEdge
 import EtcdMembership
 import EtcdNet
+import EtcdProto
 import EtcdServer
 import NIOCore
 import Raft
@@ -30,7 +32,11 @@ struct HealthHandler: Sendable {
     func serveHealth(_ exchange: Exchange) {
         guard exchange.allows(["GET"]) else { return }
         let excluded = exchange.queryValues("exclude")
-        // A member whose disk is full refuses writes: the state that etcd calls this alarm.
+        for alarm in handler.v3.alarms.list(.none) where !excluded.contains(alarm.alarm.name) {
+            respondHealth(exchange, fault: "ALARM \(alarm.alarm.name)")
+            return
+        }
+        // A member whose disk is full refuses writes, which is what this alarm means to others.
         if handler.status.isStorageFull, !excluded.contains("NOSPACE") {
             respondHealth(exchange, fault: "ALARM NOSPACE")
             return
@@ -101,8 +107,7 @@ struct HealthHandler: Sendable {
 
     private func fault(of check: HealthCheck, readFailure: ServerError?) -> String? {
         switch check {
-        // Nothing that could be corrupted without the member stopping is kept in this release.
-        case .dataCorruption: nil
+        case .dataCorruption: handler.v3.alarms.isCorrupt ? "alarm activated: CORRUPT" : nil
         case .serializableRead: localReadFault.map { "range error: " + $0.text }
         case .linearizableRead: readFailure.map { "range error: " + $0.text }
         case .nonLearner:

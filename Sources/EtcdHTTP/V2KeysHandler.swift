@@ -1,5 +1,6 @@
 //  /v2/keys: from a request to a proposal, a read or a watch, and back.
 
+import EtcdEdge
 import EtcdNet
 import EtcdProto
 import EtcdServer
@@ -125,7 +126,7 @@ private final class V2RequestWaiter: EdgeWaiter {
         case .v2(.failure(let error), _, _): keys.answers.respond(client, error: error)
         case .failed(let error): keys.answers.respond(client, failure: error)
         case .barrier: barrierPassed()
-        case .v2Watch, .v2WatchEnded, .members:
+        default:
             keys.answers.respond(client, failure: .unknownMethod)
         }
     }

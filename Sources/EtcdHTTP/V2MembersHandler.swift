@@ -1,6 +1,7 @@
 //  /v2/members and /v2/machines: who belongs to the cluster, and changing that (spec http-v2
 //  section 5).
 
+import EtcdEdge
 import EtcdMembership
 import EtcdNet
 import EtcdServer

@@ -1,5 +1,6 @@
 //  One watch on its way to one client: a long poll that ends with its first event, or a stream.
 
+import EtcdEdge
 import EtcdNet
 import EtcdProto
 import EtcdServer

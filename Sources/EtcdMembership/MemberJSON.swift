@@ -1,7 +1,7 @@
 //  The JSON forms of a member: in configuration changes, in the store and between peers.
 
 import Protobuf
-import Raft
+package import Raft
 package import RuntimeCore
 
 /// A member's JSON could not be read.
@@ -89,6 +89,11 @@ package struct ConfChangeContext: Sendable, Hashable {
         let value = try parse(json)
         member = Member(value: value, missingID: nil)
         isPromotion = value["isPromote"] == .bool(true)
+    }
+
+    /// The context of the change that makes a voter of a learner.
+    package static func promotionJSON(of id: MemberID) -> [UInt8] {
+        Array("{\"id\":\(id.rawValue),\"peerURLs\":null,\"isPromote\":true}".utf8)
     }
 }
 

@@ -47,15 +47,15 @@ enum HTTP2Library {
         guard nghttp2_session_server_new2(&session, callbacks, context, options) == 0 else {
             return nil
         }
-        submitSettings(session)
+        submitSettings(session, owner.loop.settings.http2)
         return session
     }
 
-    private static func submitSettings(_ session: OpaquePointer?) {
+    private static func submitSettings(_ session: OpaquePointer?, _ own: HTTP2Settings) {
         let settings = [
             nghttp2_settings_entry(
                 settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
-                value: HTTP2Limits.concurrentStreams),
+                value: min(own.concurrentStreams, HTTP2Limits.concurrentStreams)),
             nghttp2_settings_entry(
                 settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
                 value: UInt32(HTTP2Limits.headerListBytes)),
@@ -74,33 +74,37 @@ enum HTTP2Library {
     private static func install(_ callbacks: OpaquePointer?) {
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, owner in
             guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
-            if frame.pointee.isRequest { owner.streamBegan(frame.pointee.hd.stream_id) }
+            if frame.pointee.isRequest { owner.fields.removeAll() }
             return 0
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-            session, frame, name, nameCount, value, valueCount, _, owner in
-            guard let frame, frame.pointee.isRequest,
-                let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
-            else { return 0 }
-            stream.receiveField(
+            _, frame, name, nameCount, value, valueCount, _, owner in
+            guard let frame, frame.pointee.isRequest, let owner = HTTP2Session.from(owner) else {
+                return 0
+            }
+            owner.fields.add(
                 name: UnsafeRawBufferPointer(start: name, count: nameCount),
                 value: UnsafeRawBufferPointer(start: value, count: valueCount))
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { session, frame, owner in
-            guard let frame, let owner = HTTP2Session.from(owner),
-                let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
-            else { return 0 }
+            guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
+            let id = frame.pointee.hd.stream_id
             let ends = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
             switch UInt32(frame.pointee.hd.type) {
             case NGHTTP2_HEADERS.rawValue:
                 if frame.pointee.isRequest {
-                    owner.headersComplete(stream, endsStream: ends)
+                    owner.headersComplete(id, endsStream: ends)
                 } else if ends {
-                    owner.bodyComplete(stream)
+                    HTTP2Session.stream(session, id)?.endRequest()
                 }
             case NGHTTP2_DATA.rawValue where ends:
-                owner.bodyComplete(stream)
+                HTTP2Session.stream(session, id)?.endRequest()
+            case NGHTTP2_PING.rawValue:
+                let isAnswer = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
+                if !isAnswer, !owner.pingReceived() {
+                    return Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+                }
             default:
                 break
             }
@@ -116,7 +120,10 @@ enum HTTP2Library {
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { session, frame, owner in
             guard let frame, let owner = HTTP2Session.from(owner),
-                frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
+                frame.pointee.hd.type <= UInt8(NGHTTP2_HEADERS.rawValue)
+            else { return 0 }
+            owner.clientPings.answerSent()
+            guard frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
                 let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
             else { return 0 }
             owner.answerSent(stream)

@@ -1,4 +1,4 @@
-//  The fields of an HTTP/2 request. Their grammar has been checked by the library.
+//  The fields of an ordinary HTTP/2 request. Their grammar has been checked by the library.
 
 import NIOHTTP1
 
@@ -7,20 +7,13 @@ struct HTTP2RequestFields {
     private(set) var path = ""
     private(set) var authority: String?
     private(set) var fields: [(String, String)] = []
-    private(set) var isTooLarge = false
+    let isTooLarge: Bool
     /// Whether a body follows that the client holds back until it is told to go on.
     private(set) var expectsContinue = false
-    private var bytes = 0
+
+    init(isTooLarge: Bool) { self.isTooLarge = isTooLarge }
 
     mutating func add(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        // HPACK counts 32 bytes for each field beyond its text.
-        bytes += name.count + value.count + 32
-        guard bytes <= HTTP2Limits.headerListBytes,
-            fields.count < HTTPServerLimits.headerFieldsMax
-        else {
-            isTooLarge = true
-            return
-        }
         if name.first == ASCII.colon {
             addPseudo(name: name, value: value)
         } else if ASCII.equals(name, "host") {

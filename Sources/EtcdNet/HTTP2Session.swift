@@ -11,14 +11,21 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
 
     let loop: ListenerLoop
     let handler: any HTTPHandler
+    let remoteCalls: (any RemoteCallHandler)?
     let facts: ConnectionFacts
+    /// Of the request whose head is arriving.
+    let fields = RequestFields()
     private(set) var context: ChannelHandlerContext?
     /// The library's session; freed with this object, never inside one of its callbacks.
     private(set) var session: OpaquePointer?
     /// Open streams, newest first.
     private var newest: HTTP2Stream?
+    var hasStreams: Bool { newest != nil }
     /// Bytes of bodies being collected.
     var collectedBytes = 0
+    var clientPings: ClientPings
+    var serverPings: ServerPings
+    var pingTimer: Scheduled<Void>?
 
     private var output = ByteBuffer()
     private var isReading = false
@@ -36,6 +43,10 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         self.loop = loop
         self.handler = handler
         self.facts = facts
+        remoteCalls = handler.remoteCalls
+        let settings = loop.settings.http2
+        clientPings = ClientPings(shortestMilliseconds: settings.clientPingMilliseconds)
+        serverPings = ServerPings(settings, now: .now())
         session = HTTP2Library.makeSession(owner: self)
     }
 
@@ -49,6 +60,7 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         loop.add(self)
         if session == nil { return cut() }
         flushSoon()
+        startPinging()
         if loop.isDraining { drain() }
     }
 
@@ -72,6 +84,7 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         isReading = true
         guard !isClosing, !hasFailed else { return }
+        serverPings.heard(now: .now())
         let received = unwrapInboundIn(data)
         let taken = received.withUnsafeReadableBytes { bytes in
             nghttp2_session_mem_recv(
@@ -143,7 +156,7 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         guard !writableStreams.isEmpty else { return false }
         let streams = writableStreams
         writableStreams = []
-        for stream in streams { stream.onWritable?() }
+        for stream in streams { stream.clientTookEnough() }
         return true
     }
 
@@ -185,10 +198,12 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         guard context != nil else { return }
         context = nil
         isClosing = true
+        pingTimer?.cancel()
+        pingTimer = nil
         loop.remove(self)
         while let stream = newest {
             remove(stream)
-            stream.closed()
+            stream.close()
         }
         writableStreams = []
         output = ByteBuffer()
@@ -196,13 +211,12 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
 
     // MARK: Streams
 
-    func streamBegan(_ id: Int32) {
-        let stream = HTTP2Stream(id: id, session: self)
+    func add(_ stream: HTTP2Stream) {
         stream.next = newest
         newest?.previous = stream
         newest = stream
         nghttp2_session_set_stream_user_data(
-            session, id, Unmanaged.passUnretained(stream).toOpaque())
+            session, stream.id, Unmanaged.passUnretained(stream).toOpaque())
     }
 
     func remove(_ stream: HTTP2Stream) {

@@ -1,44 +1,22 @@
-//  One request of an HTTP/2 connection and the way back to its client.
+//  What all streams of an HTTP/2 connection have in common: their place in it, and the questions
+//  that the library asks them.
 
-import NIOCore
-import NIOHTTP1
+package import NIOCore
 
-/// Confined to the event loop of its connection. The session holds it until the stream closes.
-final class HTTP2Stream: HTTPTrailersResponder {
-    enum State { case waiting, streaming, finished }
-
-    enum Body {
-        case nowhere
-        case collector(ByteBuffer, maximum: Int)
-        case sink(any HTTPBodySink)
-    }
-
+/// One request and its answer. Confined to the event loop of its connection; the session holds it
+/// until the stream closes. Its subclasses are `HTTP2Exchange` and `RemoteCallStream`.
+package class HTTP2Stream {
     let id: Int32
     let loop: ListenerLoop
+    /// `nil` once the stream is closed.
     private(set) var session: HTTP2Session?
-    private(set) var state = State.waiting
     // Neighbours in the session's list of open streams.
     var next: HTTP2Stream?
     unowned(unsafe) var previous: HTTP2Stream?
 
-    // The request.
-    var fields = HTTP2RequestFields()
-    var request: HTTPRequestHead?
-    var body = Body.nowhere
-    var requestHasEnded = false
-    /// Parts that wait for a busy sink.
-    var waitingParts = CircularBuffer<ByteBuffer>(initialCapacity: 0)
-    var sinkIsBusy = false
-
-    // The answer.
-    private var parts = CircularBuffer<ByteBuffer>(initialCapacity: 0)
-    private var unsentBytes = 0
-    private var wasFull = false
-    private var trailers: HTTPHeaders?
-    private var isHEAD: Bool { fields.method == "HEAD" }
-
-    var onClose: (() -> Void)?
-    var onWritable: (() -> Void)?
+    final var requestHasEnded = false
+    /// The library has asked for more of the answer's body, and there was none.
+    final var isWaitingForOutput = false
 
     init(id: Int32, session: HTTP2Session) {
         self.id = id
@@ -46,122 +24,62 @@ final class HTTP2Stream: HTTPTrailersResponder {
         loop = session.loop
     }
 
-    var eventLoop: any EventLoop { loop.eventLoop }
-
-    var isOpen: Bool { session != nil && state != .finished }
-
-    var isWritable: Bool {
-        guard isOpen else { return false }
-        if unsentBytes < HTTP2Limits.streamHighWater { return true }
-        wasFull = true
-        return false
-    }
-
-    func receiveField(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        fields.add(name: name, value: value)
-    }
-
-    // MARK: HTTPResponder
-
-    func respond(status: Int, headers: HTTPHeaders, body: ByteBuffer) {
-        guard let session, state == .waiting else { return }
-        state = .finished
-        let allowsBody = HTTPStatus.allowsBody(status)
-        let sendsBody = allowsBody && !isHEAD && body.readableBytes > 0
-        if sendsBody { append(body) }
-        session.submitHead(
-            self, status: status, headers: headers,
-            contentLength: allowsBody ? body.readableBytes : nil, hasBody: sendsBody)
-        onClose = nil
-        onWritable = nil
-    }
-
-    func start(status: Int, headers: HTTPHeaders) {
-        guard let session, state == .waiting else { return }
-        state = .streaming
-        session.submitHead(
-            self, status: status, headers: headers, contentLength: nil, hasBody: true)
-    }
-
-    func write(_ part: ByteBuffer) {
-        guard let session, state == .streaming, part.readableBytes > 0, !isHEAD else { return }
-        append(part)
-        session.resume(self)
-    }
-
-    func finish() { finish(trailers: [:]) }
-
-    func finish(trailers: HTTPHeaders) {
-        guard let session, state == .streaming else { return }
-        state = .finished
-        onClose = nil
-        onWritable = nil
-        if !trailers.isEmpty { self.trailers = trailers }
-        session.resume(self)
-    }
-
-    func abort() {
-        guard let session, state != .finished else { return }
-        state = .finished
-        onClose = nil
-        onWritable = nil
-        session.reset(self)
-    }
-
-    /// The stream or its connection is gone.
-    func closed() {
-        guard session != nil else { return }
-        session = nil
-        let callback = onClose
-        let interrupted = requestHasEnded ? .nowhere : body
-        state = .finished
-        body = .nowhere
-        onClose = nil
-        onWritable = nil
-        parts.removeAll()
-        waitingParts.removeAll()
-        if case .sink(let sink) = interrupted { sink.fail(HTTPBodyError.connectionClosed) }
-        callback?()
-    }
-
-    // MARK: Sending
-
-    /// Small parts are joined: they leave in the same frames anyway.
-    private func append(_ part: ByteBuffer) {
-        unsentBytes += part.readableBytes
-        if part.readableBytes < 1_024, let last = parts.last, last.readableBytes < 8_192 {
-            parts[parts.index(before: parts.endIndex)].writeImmutableBuffer(part)
-        } else {
-            parts.append(part)
-        }
-    }
+    package final var eventLoop: any EventLoop { loop.eventLoop }
 
     enum Supply {
-        case bytes(Int, isLast: Bool, trailers: HTTPHeaders?)
+        /// So many bytes were written; `isLast` when the body ends with them.
+        case bytes(Int, isLast: Bool)
         case nothingYet
     }
 
-    /// Moves what is there into `frame`.
-    func supply(_ frame: UnsafeMutableRawBufferPointer) -> Supply {
-        var filled = 0
-        while filled < frame.count, !parts.isEmpty {
-            let count = min(parts[parts.startIndex].readableBytes, frame.count - filled)
-            parts[parts.startIndex].readWithUnsafeReadableBytes { source in
-                let target = UnsafeMutableRawBufferPointer(rebasing: frame[filled...])
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<count]))
-                return count
-            }
-            filled += count
-            if parts[parts.startIndex].readableBytes == 0 { parts.removeFirst() }
+    // MARK: the library's questions
+
+    /// Moves what is there of the answer's body into `frame`.
+    func supply(_ frame: UnsafeMutableRawBufferPointer) -> Supply { .nothingYet }
+
+    /// Queues the fields behind the body; false when there are none.
+    func submitTrailers(_ session: HTTP2Session) -> Bool { false }
+
+    /// A part of the request's body. Whoever takes it returns its room to the client's window
+    /// (`HTTP2Session.consume`).
+    func received(_ bytes: UnsafeRawBufferPointer) {}
+
+    /// The request is whole.
+    func requestEnded() {}
+
+    /// The client has taken enough for the answer to go on.
+    func clientTookEnough() {}
+
+    /// The stream or its connection is gone.
+    func closed() {}
+
+    /// Bytes held of the request's body, which count against the connection's bound.
+    var collectedBytes: Int { 0 }
+
+    /// Bytes whose room has not been returned to the client, and that nobody will take any more.
+    var abandonedBytes: Int { 0 }
+
+    // MARK: the session's steps
+
+    final func endRequest() {
+        guard !requestHasEnded else { return }
+        requestHasEnded = true
+        requestEnded()
+    }
+
+    final func close() {
+        guard session != nil else { return }
+        session = nil
+        closed()
+    }
+
+    /// The body goes on, or ends: the library is asked to ask again.
+    final func outputChanged() {
+        guard let session else { return }
+        if isWaitingForOutput {
+            isWaitingForOutput = false
+            session.resume(self)
         }
-        unsentBytes -= filled
-        if wasFull, unsentBytes <= HTTP2Limits.streamLowWater, onWritable != nil {
-            wasFull = false
-            session?.becameWritable(self)
-        }
-        if state == .finished, parts.isEmpty {
-            return .bytes(filled, isLast: true, trailers: trailers)
-        }
-        return filled > 0 ? .bytes(filled, isLast: false, trailers: nil) : .nothingYet
+        session.flushSoon()
     }
 }

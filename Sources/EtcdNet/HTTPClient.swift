@@ -24,8 +24,8 @@ package final class HTTPClient: Sendable {
     /// One exchange; the future is of `loop` and fails with `HTTPClientError` only.
     ///
     /// A kept connection may turn out to be closed by the server. The request is then sent once
-    /// more over a new one, provided that its method is idempotent and nothing of a response
-    /// arrived.
+    /// more over a new one, provided that it is repeatable, by its method or its own word, and
+    /// nothing of a response arrived.
     ///
     /// - Parameters:
     ///   - timeout: for the whole exchange, dialling included.
@@ -76,6 +76,36 @@ package final class HTTPClient: Sendable {
             stream.refuse(error)
         }
         return stream
+    }
+
+    /// One exchange whose request has a body too long to be held in memory, on a connection of its
+    /// own. Call it on `loop`.
+    ///
+    /// At most `HTTPClientUploadCall.partsMax` parts exist at a time, asked for or not yet taken by
+    /// the kernel. The source is held until the exchange ends. When the server answers before it has
+    /// heard everything, the rest is not sent.
+    ///
+    /// - Parameters:
+    ///   - length: of the whole body in bytes; the source must give exactly that.
+    ///   - stallTimeout: for dialling, and between two parts that leave.
+    ///   - answerTimeout: from the end of the body to the end of the response.
+    ///   - maximumBody: bytes; a longer response fails as `.tooLarge`.
+    package func upload(
+        _ request: HTTPClientRequest, length: Int, body: any HTTPClientBodySource,
+        on loop: any EventLoop, stallTimeout: TimeAmount, answerTimeout: TimeAmount,
+        maximumBody: Int
+    ) -> any HTTPClientUpload {
+        loop.preconditionInEventLoop()
+        precondition(request.body.readableBytes == 0, "the source supplies the whole body")
+        let call = HTTPClientUploadCall(
+            request, length: length, body: body, pool: HTTPClientPool(loop: loop),
+            stallTimeout: stallTimeout, answerTimeout: answerTimeout, maximumBody: maximumBody)
+        do throws(HTTPClientError) {
+            call.start(to: try Self.address(of: request))
+        } catch {
+            call.refuse(error)
+        }
+        return call
     }
 
     /// Closes what is kept alive. Exchanges that still run end by themselves.

@@ -98,8 +98,10 @@ final class HTTPClientCall: HTTPClientExchange {
 
     func failed(_ error: HTTPClientError, nothingReceived: Bool) {
         connection = nil
-        let isIdempotent = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"].contains(request.method)
-        if isReused, nothingReceived, isIdempotent, error.kind == .closed, promise != nil {
+        let isRepeatable =
+            request.isRepeatable
+            || ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"].contains(request.method)
+        if isReused, nothingReceived, isRepeatable, error.kind == .closed, promise != nil {
             dial()
         } else {
             finish(.failure(error))

@@ -38,6 +38,16 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
     var isActive: Bool { channel.isActive }
 
     func send(_ request: HTTPClientRequest, for exchange: any HTTPClientExchange) {
+        let length = request.body.readableBytes
+        begin(request, length: length, for: exchange)
+        if length > 0 {
+            channel.write(HTTPClientRequestPart.body(.byteBuffer(request.body)), promise: nil)
+        }
+        finishRequest()
+    }
+
+    /// The head alone; `length` bytes of body follow by `sendPart`, and `finishRequest` ends it.
+    func begin(_ request: HTTPClientRequest, length: Int, for exchange: any HTTPClientExchange) {
         precondition(self.exchange == nil)
         self.exchange = exchange
         hasHead = false
@@ -46,14 +56,18 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
             version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.target,
             headers: request.headers)
         head.headers.replaceOrAdd(name: "Host", value: address.hostHeader)
-        let length = request.body.readableBytes
         if length > 0 || !["GET", "HEAD"].contains(request.method) {
             head.headers.replaceOrAdd(name: "Content-Length", value: String(length))
         }
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
-        if length > 0 {
-            channel.write(HTTPClientRequestPart.body(.byteBuffer(request.body)), promise: nil)
-        }
+    }
+
+    /// Done when the kernel has taken the part.
+    func sendPart(_ part: ByteBuffer) -> EventLoopFuture<Void> {
+        channel.writeAndFlush(HTTPClientRequestPart.body(.byteBuffer(part)))
+    }
+
+    func finishRequest() {
         channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
     }
 
@@ -86,11 +100,12 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
         case .end:
             self.exchange = nil
             exchanges += 1
-            let isReusable = keepsAlive && channel.isActive
-            exchange.ended()
-            if isReusable, let onIdle {
+            if keepsAlive, channel.isActive, let onIdle {
+                // First, so that what follows from the answer finds the connection free.
                 onIdle(self)
+                exchange.ended()
             } else {
+                exchange.ended()
                 context.close(promise: nil)
             }
         }

@@ -6,8 +6,9 @@ import NIOPosix
 
 /// Dials and keeps connections. Confined to `loop`.
 final class HTTPClientPool {
-    /// Per address: what the parallel posts of a peer use at once.
-    static let idleConnectionsMax = 4
+    /// Per address: what the parallel posts of a peer and what one loop asks the leader use at
+    /// once.
+    static let idleConnectionsMax = 20
     /// A connection is not kept longer than this without use; below the five minutes after which
     /// Go's peer server closes it from its side.
     static let idleTimeout = TimeAmount.seconds(60)

@@ -13,16 +13,19 @@ package struct HTTPClientRequest: Sendable {
     /// Host and Content-Length are added.
     package var headers: HTTPHeaders
     package var body: ByteBuffer
+    /// The server may see it twice without harm, whatever the method.
+    package var isRepeatable: Bool
 
     package init(
         method: String = "GET", origin: String, target: String, headers: HTTPHeaders = [:],
-        body: ByteBuffer = ByteBuffer()
+        body: ByteBuffer = ByteBuffer(), isRepeatable: Bool = false
     ) {
         self.method = method
         self.origin = origin
         self.target = target
         self.headers = headers
         self.body = body
+        self.isRepeatable = isRepeatable
     }
 }
 
@@ -40,7 +43,12 @@ package struct HTTPClientResponse: Sendable {
 
 /// Why an exchange failed; the text names the address.
 package struct HTTPClientError: Error, Sendable, CustomStringConvertible {
-    package enum Kind: Sendable { case badAddress, connect, timeout, closed, malformed, tooLarge }
+    package enum Kind: Sendable {
+        case badAddress, connect, timeout, closed, malformed, tooLarge
+        /// The source of an upload failed, or gave more or less than was announced.
+        case source
+        case cancelled
+    }
     package let kind: Kind
     package let description: String
 
@@ -61,5 +69,19 @@ package protocol HTTPClientStreamDelegate: AnyObject {
 
 /// A running exchange that can be given up. Callable on its event loop only.
 package protocol HTTPClientStream: AnyObject {
+    func cancel()
+}
+
+/// Supplies the body of an upload. Called on the event loop of the exchange, one call at a time.
+package protocol HTTPClientBodySource: AnyObject {
+    /// The next part; `nil` after the last one. A failure cuts the connection.
+    func nextPart() -> EventLoopFuture<ByteBuffer?>
+}
+
+/// An exchange with a long request. Callable on its event loop only.
+package protocol HTTPClientUpload: AnyObject {
+    /// Fails with `HTTPClientError` only.
+    var response: EventLoopFuture<HTTPClientResponse> { get }
+    /// Cuts the connection; `response` fails as `.cancelled` if it is not there yet.
     func cancel()
 }

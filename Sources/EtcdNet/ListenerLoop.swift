@@ -18,6 +18,8 @@ protocol ServerConnection: AnyObject {
 final class ListenerLoop {
     let eventLoop: any EventLoop
     let settings: ListenerSettings
+    /// For HTTP/2 sessions, which must not outlive this object.
+    let callFields = CallFieldBlocks()
     private(set) var isDraining = false
     private var dates = DateCache()
     private var waitingForFlush: [any ServerConnection] = []

@@ -11,6 +11,7 @@ package struct ListenerSettings: Sendable {
     /// Bind and let connections queue in the kernel, but take none before
     /// `Listener.startAccepting`.
     package var startsClosed = false
+    package var http2 = HTTP2Settings()
 
     package init(
         maxConnections: Int = .max,

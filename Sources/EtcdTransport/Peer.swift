@@ -73,6 +73,7 @@ final class Peer: Sendable {
         message?.close()
         append?.close()
         pipeline.stop()
+        snapshots.stop()
         context.loop.execute {
             self.links.value?.stop()
             self.links.value = nil
@@ -86,7 +87,7 @@ final class Peer: Sendable {
         var others: [Message] = []
         for each in messages {
             if each.kind == .snapshot {
-                snapshots.send(each)
+                snapshots.send(each, database: nil)
             } else if each.kind == .append, append != nil {
                 appends.append(each)
             } else {
@@ -99,6 +100,11 @@ final class Peer: Sendable {
             refused += message?.post(others, at: now) ?? pipeline.post(others)
         }
         if refused > 0 { dropped(refused) }
+    }
+
+    /// Sends a snapshot with the state that belongs to it.
+    func sendSnapshot(_ message: Message, database: (any DatabaseImage)?) {
+        snapshots.send(message, database: database)
     }
 
     private func dropped(_ count: Int) {

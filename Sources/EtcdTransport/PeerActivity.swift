@@ -16,11 +16,13 @@ final class PeerActivity: Sendable {
     }
 
     private let peer: MemberID
+    private let counters: PeerCounters
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(peer: MemberID, logger: Logger) {
+    init(peer: MemberID, counters: PeerCounters, logger: Logger) {
         self.peer = peer
+        self.counters = counters
         self.logger = logger
     }
 
@@ -70,6 +72,7 @@ final class PeerActivity: Sendable {
 
     private func deactivated(_ isNews: Bool, _ reason: String) {
         if isNews {
+            counters.disconnected()
             logger.warning(
                 "peer became inactive (message send to peer failed)",
                 metadata: ["peer-id": "\(peer)", "error": "\(reason)"])

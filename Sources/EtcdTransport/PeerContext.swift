@@ -20,6 +20,7 @@ struct PeerContext: Sendable {
     let statistics: PeerStatistics
     let counters: PeerCounters
     let activity: PeerActivity
+    let snapshots: SnapshotTransfers
     let logger: Logger
 
     /// The peer says that this member is no longer one.

@@ -1,4 +1,4 @@
-//  Totals of the traffic with one peer, for the metrics.
+//  Totals of the traffic with one peer, for the metrics (spec operations 1.2).
 
 package import Raft
 import Synchronization
@@ -10,23 +10,33 @@ package struct PeerTraffic: Sendable {
     package let receivedBytes: UInt64
     package let sentFailures: UInt64
     package let receivedFailures: UInt64
-    /// Probe round trips by upper bound (`PeerCounters.roundTripBounds`), not cumulative; the last
-    /// one counts what is over the last bound.
-    package let roundTrips: [UInt64]
-    package let roundTripSecondsSum: Double
+    /// How often it stopped being reachable.
+    package let disconnects: UInt64
+    /// Of probes, in seconds.
+    package let roundTrips: PeerDistribution
+    package let snapshotsSent: SnapshotTraffic
+    package let snapshotsReceived: SnapshotTraffic
+}
+
+/// Snapshots in one direction.
+package struct SnapshotTraffic: Sendable {
+    package let successes: UInt64
+    package let failures: UInt64
+    package let inFlight: Int
+    /// Of the successful ones, in seconds.
+    package let durations: PeerDistribution
 }
 
 /// Updated from any thread.
-package final class PeerCounters: Sendable {
-    /// Seconds: etcd's buckets, 0.1 ms doubled fifteen times.
-    package static let roundTripBounds: [Double] = (0..<16).map { 0.0001 * Double(1 << $0) }
-
+final class PeerCounters: Sendable {
     private let sentBytesValue = Atomic<UInt64>(0)
     private let receivedBytesValue = Atomic<UInt64>(0)
     private let sentFailuresValue = Atomic<UInt64>(0)
     private let receivedFailuresValue = Atomic<UInt64>(0)
-    private let roundTrips = Mutex(
-        (counts: [UInt64](repeating: 0, count: 17), secondsSum: 0.0))
+    private let disconnectsValue = Atomic<UInt64>(0)
+    private let roundTrips = PeerDistributionRecorder(first: 0.0001, count: 16)
+    let snapshotsSent = SnapshotCounters()
+    let snapshotsReceived = SnapshotCounters()
 
     func sent(bytes: Int) { sentBytesValue.wrappingAdd(UInt64(bytes), ordering: .relaxed) }
     func received(bytes: Int) { receivedBytesValue.wrappingAdd(UInt64(bytes), ordering: .relaxed) }
@@ -34,22 +44,45 @@ package final class PeerCounters: Sendable {
         sentFailuresValue.wrappingAdd(UInt64(times), ordering: .relaxed)
     }
     func receiveFailed() { receivedFailuresValue.wrappingAdd(1, ordering: .relaxed) }
-
-    func probed(roundTripSeconds: Double) {
-        let bucket = Self.roundTripBounds.firstIndex { roundTripSeconds <= $0 } ?? 16
-        roundTrips.withLock {
-            $0.counts[bucket] += 1
-            $0.secondsSum += roundTripSeconds
-        }
-    }
+    func disconnected() { disconnectsValue.wrappingAdd(1, ordering: .relaxed) }
+    func probed(roundTripSeconds: Double) { roundTrips.add(roundTripSeconds) }
 
     func traffic(of id: MemberID) -> PeerTraffic {
-        let (counts, sum) = roundTrips.withLock { ($0.counts, $0.secondsSum) }
-        return PeerTraffic(
+        PeerTraffic(
             id: id, sentBytes: sentBytesValue.load(ordering: .relaxed),
             receivedBytes: receivedBytesValue.load(ordering: .relaxed),
             sentFailures: sentFailuresValue.load(ordering: .relaxed),
             receivedFailures: receivedFailuresValue.load(ordering: .relaxed),
-            roundTrips: counts, roundTripSecondsSum: sum)
+            disconnects: disconnectsValue.load(ordering: .relaxed),
+            roundTrips: roundTrips.distribution, snapshotsSent: snapshotsSent.traffic,
+            snapshotsReceived: snapshotsReceived.traffic)
+    }
+}
+
+/// Counts transfers of snapshots in one direction. Every `begin` is followed by one of the ends.
+final class SnapshotCounters: Sendable {
+    private let successes = Atomic<UInt64>(0)
+    private let failures = Atomic<UInt64>(0)
+    private let inFlight = Atomic<Int>(0)
+    private let durations = PeerDistributionRecorder(first: 0.1, count: 10)
+
+    func begin() { inFlight.wrappingAdd(1, ordering: .relaxed) }
+
+    func end(succeededAfter seconds: Double) {
+        inFlight.wrappingSubtract(1, ordering: .relaxed)
+        successes.wrappingAdd(1, ordering: .relaxed)
+        durations.add(seconds)
+    }
+
+    func endFailed() {
+        inFlight.wrappingSubtract(1, ordering: .relaxed)
+        failures.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    var traffic: SnapshotTraffic {
+        SnapshotTraffic(
+            successes: successes.load(ordering: .relaxed),
+            failures: failures.load(ordering: .relaxed),
+            inFlight: inFlight.load(ordering: .relaxed), durations: durations.distribution)
     }
 }

@@ -1,61 +1,55 @@
 //  The peer port: what other members may ask of this one (spec peer-and-disk 2).
 
-package import EtcdMembership
+import EtcdMembership
 package import EtcdNet
 import EtcdProto
 import Logging
 package import NIOCore
 import NIOHTTP1
-package import Raft
+import Raft
 import RuntimeCore
-
-/// What became of a promotion that another member relayed to this one.
-package enum PeerPromotion: Sendable {
-    /// The members afterwards.
-    case promoted([Member])
-    case notFound
-    case notLearner
-    /// The learner has not caught up.
-    case notReady
-    case timeout
-    case failed(String)
-}
 
 /// Serves the peer port. Every answer is given on the event loop of its request.
 package struct PeerHTTPHandler: HTTPHandler {
-    /// Asks the replica; the outcome may come on any thread, once.
-    package typealias Promote =
-        @Sendable (MemberID, @escaping @Sendable (PeerPromotion) -> Void) -> Void
-
     /// A post carries one message of about a megabyte, or one entry of what a client may write.
     private static let messageBytesMax = 64 << 20
 
     private let transport: PeerTransport
     private let versionJSON: @Sendable () -> [UInt8]
-    private let promote: Promote?
+    let services: (any PeerServices)?
 
     /// - Parameters:
     ///   - versionJSON: what `/version` answers, as on the client port.
-    ///   - promote: serves `/members/promote/`; without it the path does not exist.
+    ///   - services: answers what is not about raft; without it those paths do not exist.
     package init(
         transport: PeerTransport, versionJSON: @escaping @Sendable () -> [UInt8],
-        promote: Promote? = nil
+        services: (any PeerServices)? = nil
     ) {
         self.transport = transport
         self.versionJSON = versionJSON
-        self.promote = promote
+        self.services = services
     }
 
     package func plan(for head: EtcdNet.HTTPRequestHead, responder: any HTTPResponder)
         -> HTTPBodyPlan
     {
         let path = PeerPath(head.target)
-        guard head.method == "POST", path == .message || path == .snapshot,
-            transport.identity.incompatibility(of: head.headers) == nil
-        else { return .ignore }
+        guard path.method == head.method else { return .ignore }
+        switch path {
+        case .leaseRenewal, .leaseTimeToLive, .hashKV:
+            return .collect(maximum: Self.serviceBytesRead)
+        case .message, .snapshot:
+            if transport.identity.incompatibility(of: head.headers) != nil { return .ignore }
+        default: return .ignore
+        }
         if path == .message { return .collect(maximum: Self.messageBytesMax) }
         rememberSender(head)
-        return .stream(SnapshotReceiver(transport: transport, reply: reply(responder)))
+        let sender = SnapshotReceiver.Sender(
+            release: PeerIdentity.release(head.headers, PeerHeader.version)
+                ?? PeerRelease(major: 2, minor: 0),
+            isLengthStated: head.headers.contains(name: "Content-Length"))
+        return .stream(
+            SnapshotReceiver(transport: transport, reply: reply(responder), sender: sender))
     }
 
     package func handle(
@@ -63,7 +57,7 @@ package struct PeerHTTPHandler: HTTPHandler {
     ) {
         let path = PeerPath(head.target)
         if let method = path.method, method != head.method {
-            reply(responder).methodNotAllowed(method)
+            reply(responder).methodNotAllowed(path.tellsMethod ? method : nil)
             return
         }
         switch path {
@@ -82,11 +76,9 @@ package struct PeerHTTPHandler: HTTPHandler {
         case .members:
             let list = memberListJSON(transport.members.list)
             reply(responder).json(200, list + [UInt8(ascii: "\n")])
-        case .promote(let id): promote(id, reply(responder))
         case .version: reply(responder).bare(200, "application/json", versionJSON())
-        case .downgradeEnabled:
-            // Downgrades cannot be enabled in this release.
-            reply(responder).plain(200, "false")
+        case .promote, .hashKV, .leaseRenewal, .leaseTimeToLive, .downgradeEnabled:
+            serve(path, head, body: body, reply(responder))
         case .unknown: reply(responder).notFound()
         }
     }
@@ -156,20 +148,6 @@ package struct PeerHTTPHandler: HTTPHandler {
         responder.start(status: 200, headers: reply.headers)
         peer.attach(kind, responder)
     }
-
-    // MARK: Members
-
-    private func promote(_ text: Substring, _ reply: PeerReply) {
-        guard let promote else { return reply.notFound() }
-        let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) }
-        guard isNumber, let number = UInt64(text) else {
-            return reply.error(404, "member \(text) not found in cluster")
-        }
-        let bound = NIOLoopBound(reply, eventLoop: reply.responder.eventLoop)
-        promote(MemberID(number)) { outcome in
-            bound.eventLoop.execute { bound.value.promoted(outcome) }
-        }
-    }
 }
 
 extension PeerTransport {
@@ -178,48 +156,5 @@ extension PeerTransport {
         PeerDelivery.deliver(
             messages, to: delegate, identity: identity, members: members, statistics: statistics,
             clock: clock, logger: logger)
-    }
-}
-
-/// What a request's target means on the peer port.
-private enum PeerPath: Equatable {
-    case message
-    case stream(PeerStreamKind?, from: Substring)
-    case snapshot
-    case probing
-    case members
-    case promote(Substring)
-    case version
-    case downgradeEnabled
-    case unknown
-
-    init(_ target: String) {
-        let path = target.prefix { $0 != "?" }
-        switch path {
-        case "/raft": self = .message
-        case "/raft/snapshot": self = .snapshot
-        case "/raft/probing": self = .probing
-        case "/members": self = .members
-        case "/version": self = .version
-        case "/downgrade/enabled": self = .downgradeEnabled
-        case _ where path.hasPrefix("/raft/stream/"):
-            let parts = path.dropFirst("/raft/stream/".count)
-                .split(separator: "/", omittingEmptySubsequences: false)
-            self = .stream(
-                parts.count == 2 ? PeerStreamKind(rawValue: String(parts[0])) : nil,
-                from: parts.last ?? "")
-        case _ where path.hasPrefix("/members/promote/"):
-            self = .promote(path.dropFirst("/members/promote/".count))
-        default: self = .unknown
-        }
-    }
-
-    /// The only one that is allowed; `nil` when any is.
-    var method: String? {
-        switch self {
-        case .message, .snapshot, .promote: "POST"
-        case .stream, .members, .version, .downgradeEnabled: "GET"
-        case .probing, .unknown: nil
-        }
     }
 }

@@ -1,7 +1,7 @@
 //  Answers on the peer port, byte for byte as Go's HTTP library and etcd give them.
 
-import EtcdMembership
 import EtcdNet
+import EtcdProto
 import NIOCore
 import NIOHTTP1
 
@@ -33,9 +33,12 @@ struct PeerReply {
     /// Without the cluster's id, which etcd adds only after it has checked path and method.
     func notFound() { error(404, "404 page not found", [:]) }
 
-    func methodNotAllowed(_ allowed: String) {
-        error(405, "Method Not Allowed", ["Allow": allowed])
+    func methodNotAllowed(_ allowed: String?) {
+        error(405, "Method Not Allowed", allowed.map { ["Allow": $0] } ?? [:])
     }
+
+    /// A refusal in words without the cluster's id.
+    func bareError(_ status: Int, _ text: String) { error(status, text, [:]) }
 
     /// Without the cluster's id.
     func bare(_ status: Int, _ type: String, _ text: String) {
@@ -55,19 +58,37 @@ struct PeerReply {
         json(403, Array("{\"message\":\"\(reason)\"}".utf8))
     }
 
-    func promoted(_ outcome: PeerPromotion) {
-        switch outcome {
-        case .promoted(let members):
-            json(200, memberListJSON(members) + [UInt8(ascii: "\n")])
-        case .notFound: error(404, "membership: ID not found")
-        case .notLearner: error(412, "membership: can only promote a learner member")
-        case .notReady:
-            error(
-                412,
-                "etcdserver: can only promote a learner member which is in sync with leader")
-        case .timeout: error(408, "etcdserver: request timed out")
-        case .failed(let reason): error(500, reason)
+    /// Without the cluster's id.
+    func protobuf(_ message: some ProtobufMessage) {
+        var bytes: [UInt8] = []
+        message.encode(into: &bytes)
+        bare(200, "application/protobuf", bytes)
+    }
+
+    // MARK: Refusals of services
+
+    /// - Parameter otherwise: the status of errors that have none of their own.
+    func leaseError(_ error: PeerServiceError, otherwise: Int) {
+        switch error {
+        case .leaseNotFound: bareError(404, error.description)
+        case .notCaughtUp, .timeout:
+            bareError(408, PeerServiceError.notCaughtUp.description)
+        default: bareError(otherwise, error.description)
         }
+    }
+
+    func promotionError(_ failure: PeerServiceError) {
+        switch failure {
+        case .memberNotFound: error(404, failure.description)
+        case .memberNotLearner, .learnerNotReady: error(412, failure.description)
+        case .timeout: error(408, failure.description)
+        default: error(500, failure.description)
+        }
+    }
+
+    /// For answers that come from other threads.
+    var onLoop: PeerReplyOnLoop {
+        PeerReplyOnLoop(reply: NIOLoopBound(self, eventLoop: responder.eventLoop))
     }
 
     private func error(_ status: Int, _ text: String, _ extra: HTTPHeaders) {
@@ -80,5 +101,15 @@ struct PeerReply {
         var headers = extra
         headers.add(name: "Content-Type", value: type)
         responder.respond(status: status, headers: headers, body: ByteBuffer(bytes: body))
+    }
+}
+
+/// A reply that any thread may give.
+struct PeerReplyOnLoop: Sendable {
+    fileprivate let reply: NIOLoopBound<PeerReply>
+
+    func give(_ body: @escaping @Sendable (PeerReply) -> Void) {
+        let reply = reply
+        reply.eventLoop.execute { body(reply.value) }
     }
 }

@@ -10,10 +10,12 @@ import Synchronization
 
 /// Who hears from the peers. Called from event loops and from the caller of `send`; must not block.
 package protocol PeerTransportDelegate: Sendable {
-    /// Checked: addressed to this member, from nobody who was removed, sane in their numbers.
+    /// Checked: addressed to this member, from nobody who was removed, sane in their numbers. The
+    /// database of a snapshot message, if it came with one, is durable under its index by now.
     func receive(_ messages: [Message])
     /// Messages to the peer were lost.
     func peerUnreachable(_ id: MemberID)
+    /// The receiver has made the snapshot durable and taken its message, or the transfer failed.
     func snapshotSent(to id: MemberID, succeeded: Bool)
     /// A peer says that the cluster has removed this member, which must stop.
     func localMemberRemoved(_ reason: String)
@@ -55,6 +57,7 @@ package final class PeerTransport: Sendable {
     let members: MemberDirectory
     let clock: any Clock
     let delegate: any PeerTransportDelegate
+    let snapshots: SnapshotTransfers
     let statistics = PeerStatistics()
     let logger: Logger
     private let client: HTTPClient
@@ -66,7 +69,7 @@ package final class PeerTransport: Sendable {
     package init(
         settings: Settings, members: MemberDirectory, client: HTTPClient,
         loops: [any EventLoop], clock: any Clock, delegate: any PeerTransportDelegate,
-        logger: Logger
+        snapshots: SnapshotTransfers, logger: Logger
     ) {
         precondition(!loops.isEmpty)
         identity = PeerIdentity(
@@ -78,6 +81,7 @@ package final class PeerTransport: Sendable {
         self.loops = loops
         self.clock = clock
         self.delegate = delegate
+        self.snapshots = snapshots
         self.logger = logger
     }
 
@@ -153,12 +157,14 @@ package final class PeerTransport: Sendable {
     {
         let loop = loops[state.nextLoop % loops.count]
         state.nextLoop += 1
+        let counters = counters(of: id)
         return Peer(
             context: PeerContext(
                 peer: id, identity: identity, members: members, client: client, loop: loop,
                 clock: clock, delegate: delegate, statistics: statistics,
-                counters: counters(of: id), activity: PeerActivity(peer: id, logger: logger),
-                logger: logger),
+                counters: counters,
+                activity: PeerActivity(peer: id, counters: counters, logger: logger),
+                snapshots: snapshots, logger: logger),
             urls: urls, role: role)
     }
 
@@ -211,6 +217,22 @@ package final class PeerTransport: Sendable {
                     metadata: ["unknown-target-peer-id": "\(group.to)"])
             }
         }
+    }
+
+    /// Sends a snapshot and the database that belongs to it. Never blocks. Ends in exactly one
+    /// `snapshotSent` of the delegate, perhaps before this returns; the image is released then.
+    ///
+    /// - Parameters:
+    ///   - message: of the kind `.snapshot`.
+    ///   - database: what follows the message; without it the receiver gets the message alone.
+    package func sendSnapshot(_ message: Message, database: (any DatabaseImage)?) {
+        precondition(message.kind == .snapshot, "not a snapshot")
+        let peer = state.withLock { $0.peers[message.to] ?? $0.remotes[message.to] }
+        if let peer { return peer.sendSnapshot(message, database: database) }
+        logger.debug(
+            "ignored snapshot send request; unknown remote peer target",
+            metadata: ["unknown-target-peer-id": "\(message.to)"])
+        delegate.snapshotSent(to: message.to, succeeded: false)
     }
 
     // MARK: What is known of the traffic

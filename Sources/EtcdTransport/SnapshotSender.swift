@@ -7,60 +7,111 @@ import NIOHTTP1
 import Raft
 import RuntimeCore
 
-/// Posts snapshots on the peer's loop; raft has one at a time in flight to a peer.
-struct SnapshotSender: Sendable {
-    /// For the whole transfer (etcd's value).
-    static let timeout = TimeAmount.minutes(5)
-
-    let context: PeerContext
-    let urls: NIOLoopBoundBox<PeerURLs>
-
-    /// Callable from any thread.
-    func send(_ message: Message) {
-        context.loop.execute { post(message) }
+/// Posts snapshots on the peer's loop; raft has one at a time in flight to a peer. Callable from
+/// any thread. Every snapshot ends in exactly one `snapshotSent` of the delegate.
+final class SnapshotSender: Sendable {
+    /// What `running` holds, and whether more may come. Confined to the peer's loop.
+    private struct Running {
+        var uploads: [UInt64: any HTTPClientUpload] = [:]
+        var nextNumber: UInt64 = 0
+        var isStopped = false
     }
 
-    private func post(_ message: Message) {
-        // The announced length and the message; a database would follow, but there is none.
-        var bytes: [UInt8] = []
-        MessageCodec.encode(message, into: &bytes)
-        let url = urls.value.current
-        var headers = context.identity.requestHeaders()
-        headers.add(name: "Content-Type", value: "application/octet-stream")
-        let request = HTTPClientRequest(
-            method: "POST", origin: url, target: "/raft/snapshot", headers: headers,
-            body: ByteBuffer(bytes: bytes))
-        let details: Logger.Metadata = [
-            "snapshot-index": "\(message.snapshot?.metadata.index ?? 0)",
-            "remote-peer-id": "\(context.peer)", "bytes": "\(bytes.count)",
-        ]
-        context.logger.info("sending database snapshot", metadata: details)
-        let count = bytes.count
-        context.client.execute(
-            request, on: context.loop, timeout: Self.timeout, maximumBody: 64 << 10
-        ).whenComplete { result in
-            finished(PeerPostOutcome(result), url, bytes: count, details)
+    private struct Transfer: Sendable {
+        let number: UInt64
+        let url: String
+        let bytes: Int
+        let start: Instant
+        let details: Logger.Metadata
+    }
+
+    private let context: PeerContext
+    private let urls: NIOLoopBoundBox<PeerURLs>
+    private let running: NIOLoopBoundBox<Running>
+
+    init(context: PeerContext, urls: NIOLoopBoundBox<PeerURLs>) {
+        self.context = context
+        self.urls = urls
+        running = .makeBoxSendingValue(Running(), eventLoop: context.loop)
+    }
+
+    /// - Parameter database: without one the receiver gets the message alone, as from members that
+    ///   keep no database.
+    func send(_ message: Message, database: (any DatabaseImage)?) {
+        guard context.snapshots.beginSending() else {
+            context.logger.warning(
+                "refused to send a database snapshot; too many are on their way",
+                metadata: ["remote-peer-id": "\(context.peer)"])
+            context.delegate.snapshotSent(to: context.peer, succeeded: false)
+            return
+        }
+        context.loop.execute { self.post(message, database) }
+    }
+
+    /// Gives up what is on its way and sends nothing more.
+    func stop() {
+        context.loop.execute {
+            self.running.value.isStopped = true
+            for upload in Array(self.running.value.uploads.values) { upload.cancel() }
         }
     }
 
-    private func finished(
-        _ outcome: PeerPostOutcome, _ url: String, bytes: Int, _ details: Logger.Metadata
-    ) {
+    private func post(_ message: Message, _ database: (any DatabaseImage)?) {
+        if running.value.isStopped {
+            context.snapshots.endSending()
+            context.delegate.snapshotSent(to: context.peer, succeeded: false)
+            return
+        }
+        let body = SnapshotBody(
+            message, image: database, background: context.snapshots.background,
+            loop: context.loop)
+        let number = running.value.nextNumber
+        let transfer = Transfer(
+            number: number, url: urls.value.current, bytes: body.length,
+            start: context.clock.now().monotonic,
+            details: [
+                "snapshot-index": "\(message.snapshot?.metadata.index ?? 0)",
+                "remote-peer-id": "\(context.peer)", "bytes": "\(body.length)",
+            ])
+        var headers = context.identity.requestHeaders()
+        headers.add(name: "Content-Type", value: "application/octet-stream")
+        context.logger.info("sending database snapshot", metadata: transfer.details)
+        context.counters.snapshotsSent.begin()
+        let upload = context.client.upload(
+            HTTPClientRequest(
+                method: "POST", origin: transfer.url, target: "/raft/snapshot", headers: headers),
+            length: body.length, body: body, on: context.loop,
+            stallTimeout: context.snapshots.stallTimeout,
+            answerTimeout: context.snapshots.answerTimeout, maximumBody: 64 << 10)
+        running.value.nextNumber += 1
+        running.value.uploads[number] = upload
+        upload.response.whenComplete { result in
+            self.finished(PeerPostOutcome(result), transfer)
+        }
+    }
+
+    private func finished(_ outcome: PeerPostOutcome, _ transfer: Transfer) {
+        running.value.uploads[transfer.number] = nil
+        context.snapshots.endSending()
+        let now = context.clock.now().monotonic
+        let seconds = Double(now.nanoseconds(since: transfer.start)) / 1e9
         switch outcome {
         case .taken:
-            context.activity.postSucceeded(at: context.clock.now().monotonic)
-            context.counters.sent(bytes: bytes)
-            context.logger.info("sent database snapshot", metadata: details)
+            context.activity.postSucceeded(at: now)
+            context.counters.sent(bytes: transfer.bytes)
+            context.counters.snapshotsSent.end(succeededAfter: seconds)
+            context.logger.info("sent database snapshot", metadata: transfer.details)
             context.delegate.snapshotSent(to: context.peer, succeeded: true)
             return
         case .localMemberRemoved: context.localMemberRemoved()
         case .failed(let reason):
-            urls.value.failed(url)
+            urls.value.failed(transfer.url)
             context.activity.failed(reason)
             context.logger.warning(
                 "failed to send database snapshot",
-                metadata: details.merging(["error": "\(reason)"]) { $1 })
+                metadata: transfer.details.merging(["error": "\(reason)"]) { $1 })
         }
+        context.counters.snapshotsSent.endFailed()
         context.counters.sendFailed()
         // In this order: the verdict on the snapshot must find a peer known to be unreachable.
         context.delegate.peerUnreachable(context.peer)

@@ -1,5 +1,6 @@
 //  The table of waiters, its deadlines, and late replies.
 
+import EtcdEdge
 import EtcdServer
 import NIOCore
 import NIOEmbedded

@@ -1,6 +1,7 @@
 //  A front end over a replica without roles: proposals stop in a fake consensus port, and the test
 //  says what becomes of them.
 
+import EtcdEdge
 import EtcdMembership
 import EtcdProto
 import NIOCore

@@ -101,11 +101,12 @@ func makeDirectory(local: MemberID = localID, _ members: [Member]) -> MemberDire
 
 func makeTransport(
     local: MemberID = localID, urls: [String] = ["http://127.0.0.1:1"], members: MemberDirectory,
-    loop: any EventLoop, client: HTTPClient, delegate: RecordingDelegate
+    loop: any EventLoop, client: HTTPClient, delegate: RecordingDelegate,
+    snapshots: SnapshotTransfers = SnapshotTransfers(files: MemorySnapshots())
 ) -> PeerTransport {
     PeerTransport(
         settings: PeerTransport.Settings(
             localID: local, clusterID: testClusterID, localPeerURLs: urls),
         members: members, client: client, loops: [loop], clock: TestClock(), delegate: delegate,
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        snapshots: snapshots, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
 }

@@ -34,7 +34,11 @@ final class LoopbackMember: Sendable {
     let delegate = RecordingDelegate()
     let listener: Listener
 
-    init(_ id: MemberID, loops: EventLoops, removed: [MemberID] = []) async throws {
+    init(
+        _ id: MemberID, loops: EventLoops, removed: [MemberID] = [],
+        snapshots: SnapshotTransfers = SnapshotTransfers(files: MemorySnapshots()),
+        services: (any PeerServices)? = nil
+    ) async throws {
         let handler = LateHandler()
         listener = try await Listener.bind(
             .tcp(host: "127.0.0.1", port: 0), loops: loops, handler: handler)
@@ -44,8 +48,9 @@ final class LoopbackMember: Sendable {
             cluster: Cluster(members: [member], removed: removed))
         transport = makeTransport(
             local: id, urls: member.peerURLs, members: directory, loop: loops.next(),
-            client: HTTPClient(loops: loops), delegate: delegate)
-        handler.set(PeerHTTPHandler(transport: transport, versionJSON: { [] }))
+            client: HTTPClient(loops: loops), delegate: delegate, snapshots: snapshots)
+        handler.set(
+            PeerHTTPHandler(transport: transport, versionJSON: { [] }, services: services))
     }
 
     func stop() async {

@@ -25,6 +25,7 @@ struct PeerStreamWriterTests {
         responder = FakeResponder(eventLoop: loop)
         closed = Atomic<Int>.Box()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let counters = PeerCounters()
         let context = PeerContext(
             peer: remoteID,
             identity: PeerIdentity(
@@ -33,8 +34,9 @@ struct PeerStreamWriterTests {
             members: makeDirectory([]),
             client: HTTPClient(loops: MultiThreadedEventLoopGroup.singleton), loop: loop,
             clock: TestClock(), delegate: RecordingDelegate(), statistics: PeerStatistics(),
-            counters: PeerCounters(), activity: PeerActivity(peer: remoteID, logger: logger),
-            logger: logger)
+            counters: counters,
+            activity: PeerActivity(peer: remoteID, counters: counters, logger: logger),
+            snapshots: SnapshotTransfers(files: MemorySnapshots()), logger: logger)
         writer = PeerStreamWriter(kind: .message, context: context, responder: responder) {
             [closed] _ in closed.value.wrappingAdd(1, ordering: .relaxed)
         }

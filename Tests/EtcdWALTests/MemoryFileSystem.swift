@@ -161,6 +161,10 @@ final class MemoryFileSystem: FileSystem {
             try truncate(to: size)
         }
 
+        func map(capacity: Int) throws(FileError) -> any FileMapping {
+            throw system.failure(.other, "mmap", path)
+        }
+
         func lock() throws(FileError) {
             if node.isLocked, !holdsLock { throw system.failure(.locked, "flock", path) }
             node.isLocked = true

@@ -13,9 +13,11 @@ package enum CrashMode: Sendable, CaseIterable {
     case corrupt
 }
 
-/// The files of one member.
-package final class SimulatedDisk: FileSystem {
+/// The files of one member. Everything of one run happens on one thread, hence the claim.
+package final class SimulatedDisk: FileSystem, @unchecked Sendable {
     static let sectorBytes = 512
+    /// No simulated file grows beyond this.
+    static let mappingBytesMax = 64 << 20
 
     final class Inode {
         /// What programs see.
@@ -24,6 +26,12 @@ package final class SimulatedDisk: FileSystem {
         var durable: [UInt8] = []
         var unsynced: [Change] = []
         var isLocked = false
+        /// Windows on the content; they see writes as they happen.
+        var mappings: [WeakMapping] = []
+    }
+
+    struct WeakMapping {
+        weak var mapping: SimulatedMapping?
     }
 
     enum Change {
@@ -152,6 +160,7 @@ package final class SimulatedDisk: FileSystem {
                 reason: "No space left on device")
         }
         write(bytes, at: offset, in: &inode.current)
+        for each in inode.mappings { each.mapping?.write(bytes, at: offset) }
         inode.unsynced.append(.write(offset: offset, bytes: bytes))
     }
 
@@ -164,6 +173,14 @@ package final class SimulatedDisk: FileSystem {
         }
         resize(&inode.current, to: size)
         inode.unsynced.append(.resize(size))
+    }
+
+    fileprivate func map(_ inode: Inode, capacity: Int) -> SimulatedMapping {
+        let mapping = SimulatedMapping(
+            capacity: min(capacity, SimulatedDisk.mappingBytesMax), content: inode.current)
+        inode.mappings.removeAll { $0.mapping == nil }
+        inode.mappings.append(WeakMapping(mapping: mapping))
+        return mapping
     }
 
     fileprivate func sync(_ inode: Inode, path: String) throws(FileError) {
@@ -378,6 +395,11 @@ final class SimulatedFile: File {
         if size > inode.current.count { try disk.resize(inode, to: size, path: path) }
     }
 
+    func map(capacity: Int) throws(FileError) -> any FileMapping {
+        try checkAlive("mmap")
+        return disk.map(inode, capacity: capacity)
+    }
+
     func lock() throws(FileError) {
         try checkAlive("flock")
         if inode.isLocked, !holdsLock {
@@ -394,4 +416,42 @@ final class SimulatedFile: File {
         isClosed = true
         if holdsLock, generation == disk.generation { inode.isLocked = false }
     }
+}
+
+/// A window on a simulated file: memory of its own that follows the file's writes.
+final class SimulatedMapping: FileMapping {
+    let capacity: Int
+    private let address: UInt
+
+    var base: UnsafeRawPointer { UnsafeRawPointer(bitPattern: address)! }
+    private var memory: UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(bitPattern: address)!
+    }
+
+    init(capacity: Int, content: [UInt8]) {
+        self.capacity = capacity
+        // Only touched pages cost anything.
+        address = UInt(
+            bitPattern: UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 4_096))
+        write(content, at: 0)
+    }
+
+    deinit { memory.deallocate() }
+
+    func write(_ bytes: [UInt8], at offset: Int) {
+        precondition(offset + bytes.count <= capacity, "a simulated file outgrew its mapping")
+        bytes.withUnsafeBytes { source in
+            guard let start = source.baseAddress else { return }
+            (memory + offset).copyMemory(from: start, byteCount: source.count)
+        }
+    }
+
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)
+        -> Int
+    {
+        buffer.copyMemory(from: UnsafeRawBufferPointer(start: base + offset, count: buffer.count))
+        return buffer.count
+    }
+
+    func releaseResidentPages() {}
 }

@@ -1,0 +1,23 @@
+//  The threads for work that blocks: copying a database, hashing it, reading snapshots.
+
+import NIOPosix
+import RuntimeCore
+
+/// NIO's pool as the replica knows it.
+final class BackgroundThreads: BackgroundPool {
+    let pool: NIOThreadPool
+
+    /// - Parameter count: two are enough to let a long copy run beside a short hash.
+    init(count: Int = 2) {
+        pool = NIOThreadPool(numberOfThreads: count)
+        pool.start()
+    }
+
+    func submit(_ work: @escaping @Sendable () -> Void) {
+        pool.submit { state in
+            if case .active = state { work() }
+        }
+    }
+
+    func shutdown() async { try? await pool.shutdownGracefully() }
+}

@@ -1,0 +1,49 @@
+//  The counters of all methods in the names of the library that etcd uses (spec operations 1.5).
+//  Every method is there from the start, so that rates work from the first scrape.
+
+package import EtcdServer
+
+extension V3MethodTable {
+    package func write(into text: inout MetricsText) {
+        text.family(
+            "grpc_server_handled_total",
+            "Total number of RPCs completed on the server, regardless of success or failure.",
+            type: "counter", handled())
+        let plain = endpoints.map { ($0.labels, $0.counters) }
+        text.family(
+            "grpc_server_msg_received_total",
+            "Total number of RPC stream messages received on the server.", type: "counter",
+            plain.map { ($0, Double($1.receivedMessages)) })
+        text.family(
+            "grpc_server_msg_sent_total",
+            "Total number of gRPC stream messages sent by the server.", type: "counter",
+            plain.map { ($0, Double($1.sentMessages)) })
+        text.family(
+            "grpc_server_started_total", "Total number of RPCs started on the server.",
+            type: "counter", plain.map { ($0, Double($1.startedCalls)) })
+    }
+
+    private func handled() -> [(labels: String, value: Double)] {
+        endpoints.flatMap { endpoint in
+            GRPCStatus.Code.allCases.map { code in
+                (
+                    "grpc_code=\"\(code.name)\",\(endpoint.labels)",
+                    Double(endpoint.counters.endedCalls(code))
+                )
+            }
+        }
+    }
+}
+
+extension V3Endpoint {
+    fileprivate var labels: String {
+        let type =
+            switch method.kind {
+            case .unary: "unary"
+            case .serverStream: "server_stream"
+            case .bidirectional: "bidi_stream"
+            }
+        return "grpc_method=\"\(method.name)\",grpc_service=\"\(method.service)\","
+            + "grpc_type=\"\(type)\""
+    }
+}

@@ -1,0 +1,106 @@
+//  A database on its way to a client: read in the background, sent as the client takes it, ended by
+//  its digest.
+
+import Crypto
+import EtcdBackend
+import EtcdProto
+import NIOCore
+import RuntimeCore
+
+/// Sends one pinned database. Confined to the call's event loop, but for the reading.
+final class DatabaseStream {
+    /// Bytes of one message (etcd's value).
+    private static let blobBytes = 32 << 10
+    /// Bytes read at a time: fewer trips to the background than messages.
+    private static let chunkBytes = 256 << 10
+
+    private let call: V3Call<SnapshotResponse>
+    private let database: BackendSnapshot
+    private let background: any BackgroundPool
+    private var digest = SHA256()
+    private var offset = 0
+    private var isReading = false
+    private var isOver = false
+
+    init(
+        _ call: V3Call<SnapshotResponse>, _ database: BackendSnapshot,
+        _ background: any BackgroundPool
+    ) {
+        self.call = call
+        self.database = database
+        self.background = background
+    }
+
+    func start() {
+        call.onWritable = { self.readOn() }
+        call.onClose = { self.isOver = true }
+        readOn()
+    }
+
+    /// One chunk at a time, and only while the client takes what it gets.
+    private func readOn() {
+        guard !isReading, !isOver, call.isOpen, call.isWritable else { return }
+        isReading = true
+        let box = NIOLoopBound(self, eventLoop: call.eventLoop)
+        let loop = call.eventLoop
+        let database = database
+        let offset = offset
+        let count = min(DatabaseStream.chunkBytes, database.imageBytes - offset)
+        background.submit {
+            let chunk = Result {
+                var bytes = [UInt8](repeating: 0, count: count)
+                try bytes.withUnsafeMutableBytes { buffer in
+                    var filled = 0
+                    while filled < count {
+                        let got = try database.readImage(
+                            at: offset + filled,
+                            into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+                        if got == 0 { throw DatabaseStreamError.endsEarly(offset + filled) }
+                        filled += got
+                    }
+                }
+                return bytes
+            }
+            loop.execute { box.value.received(chunk) }
+        }
+    }
+
+    private func received(_ chunk: Result<[UInt8], any Error>) {
+        isReading = false
+        guard !isOver, call.isOpen else { return }
+        switch chunk {
+        case .success(let bytes): send(Bytes(bytes))
+        case .failure(let error):
+            isOver = true
+            call.fail(GRPCStatus(.internal, "snapshot: \(error)"))
+        }
+    }
+
+    private func send(_ chunk: Bytes) {
+        chunk.withUnsafeBytes { digest.update(bufferPointer: $0) }
+        var position = 0
+        while position < chunk.count {
+            let end = min(position + DatabaseStream.blobBytes, chunk.count)
+            offset += end - position
+            call.send(
+                SnapshotResponse(
+                    remainingBytes: UInt64(database.imageBytes - offset),
+                    blob: chunk[position..<end]))
+            position = end
+        }
+        guard offset >= database.imageBytes else { return readOn() }
+        isOver = true
+        call.send(SnapshotResponse(blob: Bytes(Array(digest.finalize()))))
+        call.finish()
+    }
+}
+
+private enum DatabaseStreamError: Error, CustomStringConvertible {
+    case endsEarly(Int)
+
+    var description: String {
+        switch self {
+        case .endsEarly(let offset): "the database ends at byte \(offset)"
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//  The JSON gateway: the v3 API for HTTP clients without gRPC. Finds the method of a path and runs
+//  it over a wire of JSON.
+
+package import EtcdEdge
+package import EtcdNet
+package import NIOCore
+import Protobuf
+import RuntimeCore
+
+/// Serves the paths under `/v3/`, `/v3beta/` and `/v3alpha/`, which all mean the same. Shared by all
+/// event loops.
+package final class GatewayHandler: HTTPHandler {
+    private static let prefixes = ["/v3/", "/v3beta/", "/v3alpha/"]
+    /// A message takes more room in JSON than in protobuf: base64, escapes, names.
+    private static let jsonFactor = 4
+
+    /// By path without the first component.
+    private let endpoints: [String: V3Endpoint]
+    private let edges: HTTPEdges
+    private let bodyBytesMax: Int
+
+    package init(table: V3MethodTable, edges: HTTPEdges, maxRequestBytes: Int) {
+        var endpoints: [String: V3Endpoint] = [:]
+        for (path, endpoint) in table.gatewayPaths {
+            endpoints[GatewayHandler.name(path) ?? path] = endpoint
+        }
+        self.endpoints = endpoints
+        self.edges = edges
+        let message = GRPCServer.Settings(maxRequestBytes: maxRequestBytes).messageBytesMax
+        bodyBytesMax = GatewayHandler.jsonFactor * message
+    }
+
+    /// Whether this handler answers for a path, which is decoded and clean; with 404 if need be.
+    package func serves(path: String) -> Bool {
+        path.hasPrefix("/v3") && (GatewayHandler.name(path) != nil || isBarePrefix(path))
+    }
+
+    private func isBarePrefix(_ path: String) -> Bool {
+        GatewayHandler.prefixes.contains(path + "/")
+    }
+
+    /// What follows the prefix.
+    private static func name(_ path: String) -> String? {
+        for prefix in prefixes where path.hasPrefix(prefix) {
+            return String(path.dropFirst(prefix.count))
+        }
+        return nil
+    }
+
+    // MARK: HTTPHandler
+
+    package func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
+        // What is refused without looking at the body is refused in `handle`.
+        guard head.method == "POST", let endpoint = endpoint(of: path(head)) else {
+            return .ignore
+        }
+        guard endpoint.method.kind == .bidirectional else { return .collect(maximum: bodyBytesMax) }
+        guard let metadata = try? CallMetadata(gateway: head) else { return .ignore }
+        let call = GatewayCall(responder: responder, isStreaming: true)
+        let requests = GatewayRequests(
+            call: call, eventLoop: responder.eventLoop, messageBytesMax: bodyBytesMax)
+        call.requests = requests
+        let edge = edges.edge(of: responder.eventLoop)
+        if metadata.timeoutMilliseconds == 0 {
+            call.fail(.deadlineExceeded)
+        } else if let inlet = endpoint.open(on: call, metadata: metadata, edge: edge),
+            call.isOpen
+        {
+            requests.start(inlet)
+        }
+        return .stream(requests)
+    }
+
+    package func handle(
+        _ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder
+    ) {
+        let path = path(head)
+        guard let endpoint = endpoint(of: path) else {
+            guard isBarePrefix(path) else { return GatewayAnswer.notFound(responder) }
+            let query = RequestTarget(head.target).rawQuery.map { "?" + $0 } ?? ""
+            return GatewayAnswer.redirect(head, to: path + "/" + query, responder)
+        }
+        guard head.method == "POST" else { return GatewayAnswer.methodNotAllowed(responder) }
+        do throws(GRPCStatus) {
+            let metadata = try CallMetadata(gateway: head)
+            let request = try request(body)
+            if metadata.timeoutMilliseconds == 0 { throw .deadlineExceeded }
+            let call = GatewayCall(
+                responder: responder, isStreaming: endpoint.method.kind != .unary)
+            endpoint.serve(
+                .json(request), on: call, metadata: metadata,
+                edge: edges.edge(of: responder.eventLoop))
+        } catch {
+            GatewayAnswer.fail(error, responder)
+        }
+    }
+
+    private func request(_ body: ByteBuffer) throws(GRPCStatus) -> JSONValue {
+        do throws(GatewayJSONScanner.Failure) {
+            return try GatewayJSON.first(in: body)
+        } catch {
+            throw GRPCStatus(.invalidArgument, error.text)
+        }
+    }
+
+    private func path(_ head: HTTPRequestHead) -> String {
+        let target = RequestTarget(head.target)
+        return (try? target.decodedPath())?.text ?? String(target.rawPath)
+    }
+
+    private func endpoint(of path: String) -> V3Endpoint? {
+        GatewayHandler.name(path).flatMap { endpoints[$0] }
+    }
+}

@@ -1,0 +1,142 @@
+//  The KV service: reads on the event loop that received them, writes through the log.
+
+import EtcdMVCC
+import EtcdProto
+package import EtcdServer
+import NIOCore
+package import RuntimeCore
+
+package struct KVService: Sendable {
+    /// Keys in the store up to which any range is served on the event loop; with more, one that
+    /// may return them all goes elsewhere, so that other calls need not wait for it.
+    static let keysServedInline = 10_000
+
+    let handler: RequestHandler
+    let background: any BackgroundPool
+
+    package init(handler: RequestHandler, background: any BackgroundPool) {
+        self.handler = handler
+        self.background = background
+    }
+
+    private static let name = "etcdserverpb.KV"
+
+    package var methods: [V3Method] {
+        var range = V3Method.unary(Self.name, "Range", gateway: "/v3/kv/range", body: self.range)
+        // A serializable one is; the replica decides.
+        range.isForLearners = true
+        return [
+            range,
+            .serverStream(Self.name, "RangeStream", body: rangeStream),
+            .unary(Self.name, "Put", gateway: "/v3/kv/put", body: put),
+            .unary(Self.name, "DeleteRange", gateway: "/v3/kv/deleterange", body: deleteRange),
+            .unary(Self.name, "Txn", gateway: "/v3/kv/txn", body: txn),
+            .unary(Self.name, "Compact", gateway: "/v3/kv/compaction", body: compact),
+        ]
+    }
+
+    // MARK: writes
+
+    @Sendable private func put(_ request: PutRequest, _ call: V3Call<PutResponse>) {
+        call.waitForResult(
+            on: handler,
+            { handler.put(request, context: call.context, address: $0) },
+            response: { if case .put(let response) = $0 { response } else { nil } })
+    }
+
+    @Sendable private func deleteRange(
+        _ request: DeleteRangeRequest, _ call: V3Call<DeleteRangeResponse>
+    ) {
+        call.waitForResult(
+            on: handler,
+            { handler.deleteRange(request, context: call.context, address: $0) },
+            response: { if case .deleteRange(let response) = $0 { response } else { nil } })
+    }
+
+    @Sendable private func compact(
+        _ request: CompactionRequest, _ call: V3Call<CompactionResponse>
+    ) {
+        call.waitForResult(
+            on: handler,
+            { handler.compact(request, context: call.context, address: $0) },
+            response: { if case .compaction(let response) = $0 { response } else { nil } })
+    }
+
+    // MARK: reads
+
+    @Sendable private func range(_ request: RangeRequest, _ call: V3Call<RangeResponse>) {
+        call.waitToRead(
+            on: handler,
+            { handler.range(request, context: call.context, address: $0) },
+            read: {
+                if mayBeLong(request) {
+                    readElsewhere(call) { handler.readRange(request, context: $0) }
+                } else {
+                    call.answer(handler.readRange(request, context: call.context))
+                }
+            })
+    }
+
+    @Sendable private func txn(_ request: TxnRequest, _ call: V3Call<TxnResponse>) {
+        call.waitForTxn(
+            on: handler,
+            { handler.txn(request, context: call.context, address: $0) },
+            read: { call.answer(handler.readTxn(request, context: call.context)) })
+    }
+
+    private func mayBeLong(_ request: RangeRequest) -> Bool {
+        guard !request.rangeEnd.isEmpty else { return false }
+        let isBounded =
+            request.limit > 0 && request.limit <= Int64(Self.keysServedInline)
+            && request.sortTarget == .key
+        return !isBounded && handler.v3.reader.keyCount > Self.keysServedInline
+    }
+
+    private func readElsewhere(
+        _ call: V3Call<RangeResponse>,
+        _ read: @escaping @Sendable (CallContext) -> Result<RangeResponse, ServerError>
+    ) {
+        let loop = call.eventLoop
+        let bound = NIOLoopBound(call, eventLoop: loop)
+        let context = call.context
+        background.submit {
+            let outcome = read(context)
+            loop.execute { bound.value.answer(outcome) }
+        }
+    }
+}
+
+extension V3Call {
+    func answer(_ outcome: Result<Response, ServerError>) {
+        switch outcome {
+        case .success(let response): respond(response)
+        case .failure(let error): fail(error)
+        }
+    }
+}
+
+extension V3Call<TxnResponse> {
+    /// A transaction is a write or a read, which only the replica's checks tell.
+    fileprivate func waitForTxn(
+        on handler: RequestHandler,
+        _ start: (ReplyAddress) -> Result<TxnStart, ServerError>,
+        read: @escaping () -> Void
+    ) {
+        let wait = ReplyWait(call: self, handler: handler) { reply in
+            switch reply {
+            case .v3(.success(.txn(let response))): self.respond(response)
+            case .barrier: read()
+            default: self.fail(.unknownMethod)
+            }
+        }
+        switch start(wait.register()) {
+        case .success(.proposed(let id)), .success(.read(.afterBarrier(let id))): wait.id = id
+        case .success(.read(.now)):
+            wait.end()
+            read()
+        case .failure(let error):
+            wait.end()
+            fail(error)
+        }
+    }
+}

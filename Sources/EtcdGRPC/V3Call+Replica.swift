@@ -1,0 +1,141 @@
+//  Calls that wait for the replica: what registers them, what answers them, and what makes the
+//  replica forget them.
+
+import EtcdEdge
+import EtcdProto
+package import EtcdServer
+import RuntimeCore
+
+extension V3Call {
+    /// Hands a request to the replica and passes its reply to `body`. Failures are answered here,
+    /// the replica's time limit too; a client that goes away is forgotten.
+    ///
+    /// - Parameters:
+    ///   - start: gets the address for the reply, and returns the request's id or why there is none.
+    ///   - body: answers the call. Gets `.v3(.success)` and everything else that is no failure.
+    package func wait(
+        on handler: RequestHandler,
+        _ start: (ReplyAddress) -> Result<RequestID, ServerError>,
+        then body: @escaping (Reply) -> Void
+    ) {
+        let wait = ReplyWait(call: self, handler: handler, body: body)
+        switch start(wait.register()) {
+        case .success(let id): wait.id = id
+        case .failure(let error):
+            wait.end()
+            fail(error)
+        }
+    }
+
+    /// For requests whose reply carries the response.
+    package func waitForResult(
+        on handler: RequestHandler,
+        _ start: (ReplyAddress) -> Result<RequestID, ServerError>,
+        response: @escaping (V3Result) -> Response?
+    ) {
+        wait(on: handler, start) { reply in
+            if case .v3(.success(let result)) = reply, let response = response(result) {
+                self.respond(response)
+            } else {
+                self.fail(.unknownMethod)
+            }
+        }
+    }
+
+    /// For requests that the replica does not number: `start` returns why it cannot serve them, or
+    /// `nil`. A reply that comes too late reaches nobody.
+    ///
+    /// - Parameter timeoutMilliseconds: `nil` for a wait without end.
+    package func waitUnnumbered(
+        on handler: RequestHandler, timeoutMilliseconds: UInt64?,
+        _ start: (ReplyAddress) -> ServerError?,
+        then body: @escaping (Reply) -> Void
+    ) {
+        let wait = ReplyWait(call: self, handler: handler, body: body)
+        if let error = start(wait.register(timeoutMilliseconds: timeoutMilliseconds)) {
+            wait.end()
+            fail(error)
+        }
+    }
+
+    /// For reads: `read` is called as soon as it may be, which is often at once.
+    package func waitToRead(
+        on handler: RequestHandler,
+        _ start: (ReplyAddress) -> Result<ReadStart, ServerError>,
+        read: @escaping () -> Void
+    ) {
+        let wait = ReplyWait(call: self, handler: handler) { _ in read() }
+        switch start(wait.register()) {
+        case .success(.now):
+            wait.end()
+            read()
+        case .success(.afterBarrier(let id)): wait.id = id
+        case .failure(let error):
+            wait.end()
+            fail(error)
+        }
+    }
+}
+
+/// One call on the edge's list of those who wait. Confined to the call's event loop.
+final class ReplyWait<Response: ProtobufMessage>: EdgeWaiter {
+    private let call: V3Call<Response>
+    private let handler: RequestHandler
+    private let body: (Reply) -> Void
+    private var token: UInt64?
+    /// Known once the request has been handed in.
+    var id: RequestID?
+
+    init(call: V3Call<Response>, handler: RequestHandler, body: @escaping (Reply) -> Void) {
+        self.call = call
+        self.handler = handler
+        self.body = body
+    }
+
+    /// - Parameter timeoutMilliseconds: the replica's own limit if it is not given.
+    func register() -> ReplyAddress {
+        register(timeoutMilliseconds: handler.requestTimeoutMilliseconds)
+    }
+
+    func register(timeoutMilliseconds: UInt64?) -> ReplyAddress {
+        let token = call.edge.register(self, timeoutMilliseconds: timeoutMilliseconds)
+        self.token = token
+        call.onClose = { self.forget() }
+        return ReplyAddress(edge: call.edge, token: token)
+    }
+
+    /// The call waits no more.
+    func end() {
+        if let token { call.edge.cancel(token) }
+        token = nil
+        call.onClose = nil
+    }
+
+    private func forget() {
+        end()
+        if let id { _ = handler.forget(id) }
+    }
+
+    func receive(_ reply: Reply, token: UInt64) {
+        end()
+        switch reply {
+        case .failed(let error), .v3(.failure(let error)): call.fail(error)
+        default: body(reply)
+        }
+    }
+
+    func timedOut(token: UInt64) {
+        self.token = nil
+        forget()
+        call.fail(handler.errorAfterFullTimeout())
+    }
+}
+
+extension RequestHandler {
+    /// The error for a request that has just used up its time.
+    func errorAfterFullTimeout() -> ServerError {
+        let now = clock.now().monotonic.nanoseconds
+        let limit = requestTimeoutMilliseconds * 1_000_000
+        return timeoutError(start: Instant(nanoseconds: now > limit ? now - limit : 0))
+    }
+}

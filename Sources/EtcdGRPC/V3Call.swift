@@ -1,0 +1,122 @@
+//  One call of a v3 method, as the service that serves it sees it.
+
+package import EtcdEdge
+package import EtcdProto
+package import EtcdServer
+package import NIOCore
+
+/// The way back to the caller of one method, and what is known of the call. Confined to its event
+/// loop. Whoever waits with it holds it; after the end its methods do nothing.
+package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
+    InterruptibleCall
+{
+    package let metadata: CallMetadata
+    package let edge: HTTPEdge
+    /// Called once if the call ends before the service has ended it: the client is gone or has
+    /// cancelled, its time is up, or its leader is lost.
+    package var onClose: (() -> Void)?
+    /// Called whenever `isWritable` turns true again.
+    package var onWritable: (() -> Void)?
+
+    private let wire: any V3Wire
+    private let counters: CallCounters
+    private let leaderWatch: LeaderWatch?
+    private var deadline: UInt64?
+    private var isFinished = false
+
+    /// Starts the clock of the client's time limit.
+    init(_ parts: V3CallParts) {
+        wire = parts.wire
+        metadata = parts.metadata
+        edge = parts.edge
+        counters = parts.counters
+        leaderWatch = parts.leaderWatch
+        wire.client = self
+        if let limit = metadata.timeoutMilliseconds {
+            deadline = edge.register(self, timeoutMilliseconds: limit)
+        }
+        leaderWatch?.add(self)
+    }
+
+    package var eventLoop: any EventLoop { edge.eventLoop }
+    package var context: CallContext { metadata.context }
+    package var isOpen: Bool { !isFinished && wire.isOpen }
+    package var isWritable: Bool { !isFinished && wire.isWritable }
+
+    // MARK: the service's side
+
+    /// The only answer of a unary call.
+    package func respond(_ message: Response) {
+        send(message)
+        finish()
+    }
+
+    package func send(_ message: Response) {
+        guard !isFinished else { return }
+        counters.messageSent()
+        wire.send(message)
+    }
+
+    /// An answer that exists in parts: `write` appends exactly `size` bytes of its protobuf form.
+    package func send(size: Int, _ write: (inout [UInt8]) -> Void) {
+        guard !isFinished else { return }
+        counters.messageSent()
+        wire.send(Response.self, size: size, write)
+    }
+
+    package func finish() {
+        guard end(.ok) else { return }
+        wire.finish()
+    }
+
+    package func fail(_ status: GRPCStatus) {
+        guard end(status.code) else { return }
+        wire.fail(status)
+    }
+
+    package func fail(_ error: ServerError) { fail(GRPCStatus(error)) }
+
+    /// Ends the call from outside: the service learns of it through `onClose`.
+    package func interrupt(_ status: GRPCStatus) {
+        let callback = onClose
+        guard end(status.code) else { return }
+        wire.fail(status)
+        callback?()
+    }
+
+    package func holdRequests() { if !isFinished { wire.holdRequests() } }
+    package func resumeRequests() { if !isFinished { wire.resumeRequests() } }
+
+    // MARK: V3WireClient
+
+    package func wireClosed() {
+        let callback = onClose
+        guard end(.canceled) else { return }
+        callback?()
+    }
+
+    package func wireBecameWritable() { onWritable?() }
+
+    // MARK: EdgeWaiter
+
+    package func receive(_ reply: Reply, token: UInt64) {}
+
+    package func timedOut(token: UInt64) {
+        deadline = nil
+        interrupt(.deadlineExceeded)
+    }
+
+    /// False when the call has ended before. Lets go of everything, which breaks the cycles of the
+    /// callbacks.
+    private func end(_ code: GRPCStatus.Code) -> Bool {
+        if isFinished { return false }
+        isFinished = true
+        counters.callEnded(code)
+        if let deadline { edge.cancel(deadline) }
+        deadline = nil
+        leaderWatch?.remove(self)
+        onClose = nil
+        onWritable = nil
+        return true
+    }
+}

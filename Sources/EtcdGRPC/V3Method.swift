@@ -1,0 +1,162 @@
+//  A method of the v3 API: its names and how to serve one call of it. Services are lists of these;
+//  gRPC and the JSON gateway both find them in a `V3MethodTable`.
+
+import EtcdEdge
+import Protobuf
+package import EtcdProto
+
+/// Names a method and serves its calls.
+package struct V3Method: Sendable {
+    package enum Kind: Sendable, Hashable {
+        /// One request, one response.
+        case unary
+        /// One request, any number of responses.
+        case serverStream
+        /// Any number of both, in any order.
+        case bidirectional
+    }
+
+    /// How a call begins.
+    enum Entry: Sendable {
+        /// Throws when the request cannot be read; then there is no call.
+        case single(@Sendable (V3Payload, V3CallParts) throws(GRPCStatus) -> Void)
+        case stream(@Sendable (V3CallParts) throws(GRPCStatus) -> any V3Inlet)
+    }
+
+    /// Such as `etcdserverpb.KV`.
+    package let service: String
+    package let name: String
+    package let kind: Kind
+    /// Paths of the JSON gateway; empty when it does not serve the method.
+    package let gatewayPaths: [String]
+    /// Whether a learner serves it.
+    package var isForLearners = false
+    let entry: Entry
+
+    /// - Parameter body: answers with `respond` or `fail`, now or later on the call's event loop.
+    package static func unary<Request: ProtobufMessage, Response: ProtobufMessage>(
+        _ service: String, _ name: String, gateway: String?...,
+        body: @escaping @Sendable (Request, V3Call<Response>) -> Void
+    ) -> V3Method {
+        single(service, name, .unary, gateway.compactMap(\.self), body)
+    }
+
+    /// - Parameter body: answers with any number of `send`s and then `finish` or `fail`.
+    package static func serverStream<Request: ProtobufMessage, Response: ProtobufMessage>(
+        _ service: String, _ name: String, gateway: String?...,
+        body: @escaping @Sendable (Request, V3Call<Response>) -> Void
+    ) -> V3Method {
+        single(service, name, .serverStream, gateway.compactMap(\.self), body)
+    }
+
+    /// - Parameter open: makes the receiver of one call's requests. It answers through the call,
+    ///   and ends with `finish` or `fail`, usually after `requestsEnded`.
+    package static func stream<Request: ProtobufMessage, Response: ProtobufMessage>(
+        _ service: String, _ name: String, gateway: String?...,
+        open: @escaping @Sendable (V3Call<Response>) -> any V3Receiver<Request>
+    ) -> V3Method {
+        V3Method(
+            service: service, name: name, kind: .bidirectional,
+            gatewayPaths: gateway.compactMap(\.self),
+            entry: .stream { parts throws(GRPCStatus) in
+                try parts.check()
+                parts.counters.callStarted()
+                let call = V3Call<Response>(parts)
+                return ReceiverInlet(receiver: open(call), call: call, counters: parts.counters)
+            })
+    }
+
+    private static func single<Request: ProtobufMessage, Response: ProtobufMessage>(
+        _ service: String, _ name: String, _ kind: Kind, _ gatewayPaths: [String],
+        _ body: @escaping @Sendable (Request, V3Call<Response>) -> Void
+    ) -> V3Method {
+        V3Method(
+            service: service, name: name, kind: kind, gatewayPaths: gatewayPaths,
+            entry: .single { payload, parts throws(GRPCStatus) in
+                let request: Request = try payload.decoded(
+                    orSaying: "grpc: error unmarshalling request:")
+                try parts.check()
+                parts.counters.callStarted()
+                parts.counters.messageReceived()
+                body(request, V3Call<Response>(parts))
+            })
+    }
+}
+
+/// What a call is made of, before its types are known.
+struct V3CallParts {
+    let wire: any V3Wire
+    let metadata: CallMetadata
+    let edge: HTTPEdge
+    let counters: CallCounters
+    let gate: CallGate
+    let method: CallRules
+
+    /// What stands before every call.
+    func check() throws(GRPCStatus) { try gate.check(method, metadata) }
+
+    /// For calls that end with the loss of the leader.
+    var leaderWatch: LeaderWatch? {
+        metadata.requiresLeader && method.isStreaming ? gate.leaderWatch(of: edge) : nil
+    }
+}
+
+/// What the checks before a call want to know of its method.
+struct CallRules: Sendable {
+    let isStreaming: Bool
+    /// Whether a learner serves it.
+    let isForLearners: Bool
+}
+
+/// Decodes requests for a receiver.
+private final class ReceiverInlet<Request: ProtobufMessage, Response: ProtobufMessage>: V3Inlet {
+    private let receiver: any V3Receiver<Request>
+    private let call: V3Call<Response>
+    private let counters: CallCounters
+
+    init(receiver: any V3Receiver<Request>, call: V3Call<Response>, counters: CallCounters) {
+        self.receiver = receiver
+        self.call = call
+        self.counters = counters
+        call.onClose = { receiver.closed() }
+    }
+
+    func receive(_ payload: V3Payload) {
+        guard call.isOpen else { return }
+        do throws(GRPCStatus) {
+            let request: Request = try payload.decoded(
+                orSaying: "grpc: failed to unmarshal the received message:")
+            counters.messageReceived()
+            receiver.receive(request)
+        } catch {
+            call.interrupt(error)
+        }
+    }
+
+    func interrupt(_ status: GRPCStatus) { call.interrupt(status) }
+
+    func requestsEnded() { if call.isOpen { receiver.requestsEnded() } }
+}
+
+extension V3Payload {
+    /// The message, or why there is none, in the words of the libraries that etcd uses.
+    func decoded<Message: ProtobufMessage>(
+        orSaying prefix: StaticString
+    ) throws(GRPCStatus) -> Message {
+        switch self {
+        case .protobuf(let bytes):
+            do throws(ProtobufError) {
+                return try Message(decoding: bytes)
+            } catch {
+                let reason = if case .truncated = error { "unexpected EOF" } else { "\(error)" }
+                throw GRPCStatus(.internal, "\(prefix) \(reason)")
+            }
+        case .json(let value):
+            do throws(ProtobufJSONError) {
+                return try Message(json: value)
+            } catch {
+                throw GRPCStatus(.invalidArgument, "\(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//  All methods of a member's v3 API, found by their paths, and what stands before every call:
+//  learners serve few of them, and some clients insist on a leader.
+
+package import EtcdEdge
+import NIOCore
+
+/// The v3 API of one member, the same for gRPC and the JSON gateway. Shared by all event loops.
+package final class V3MethodTable: Sendable {
+    package let endpoints: [V3Endpoint]
+    let services: Set<String>
+
+    package init(_ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges) {
+        let gate = CallGate(facts: facts, edges: edges)
+        endpoints = methods.map { V3Endpoint($0, gate: gate) }
+        services = Set(methods.map(\.service))
+    }
+
+    /// The methods that the JSON gateway serves, by path.
+    package var gatewayPaths: [String: V3Endpoint] {
+        var paths: [String: V3Endpoint] = [:]
+        for endpoint in endpoints {
+            for path in endpoint.method.gatewayPaths { paths[path] = endpoint }
+        }
+        return paths
+    }
+}
+
+/// One method in service.
+package final class V3Endpoint: Sendable {
+    package let method: V3Method
+    package let counters = CallCounters()
+    private let gate: CallGate
+    private let rules: CallRules
+
+    init(_ method: V3Method, gate: CallGate) {
+        self.method = method
+        rules = CallRules(
+            isStreaming: method.kind != .unary, isForLearners: method.isForLearners)
+        self.gate = gate
+    }
+
+    /// Serves a call with a single request. Call on the loop of `edge`.
+    package func serve(
+        _ payload: V3Payload, on wire: any V3Wire, metadata: CallMetadata, edge: HTTPEdge
+    ) {
+        let parts = parts(wire, metadata, edge)
+        do throws(GRPCStatus) {
+            switch method.entry {
+            case .single(let body): try body(payload, parts)
+            case .stream(let open):
+                let inlet = try open(parts)
+                inlet.receive(payload)
+                inlet.requestsEnded()
+            }
+        } catch {
+            wire.fail(error)
+        }
+    }
+
+    /// Begins a call with a stream of requests; `nil` when it was refused, or when the method takes
+    /// a single request (use `serve`). Call on the loop of `edge`.
+    package func open(on wire: any V3Wire, metadata: CallMetadata, edge: HTTPEdge)
+        -> (any V3Inlet)?
+    {
+        guard case .stream(let open) = method.entry else { return nil }
+        do throws(GRPCStatus) {
+            return try open(parts(wire, metadata, edge))
+        } catch {
+            wire.fail(error)
+            return nil
+        }
+    }
+
+    private func parts(_ wire: any V3Wire, _ metadata: CallMetadata, _ edge: HTTPEdge)
+        -> V3CallParts
+    {
+        V3CallParts(
+            wire: wire, metadata: metadata, edge: edge, counters: counters, gate: gate,
+            method: rules)
+    }
+}
+
+/// The checks before a call, and the watches over the leader on each loop.
+final class CallGate: Sendable {
+    private let facts: any MemberFacts
+    private let watches: [(edge: HTTPEdge, watch: NIOLoopBoundBox<LeaderWatch>)]
+
+    init(facts: any MemberFacts, edges: HTTPEdges) {
+        self.facts = facts
+        watches = edges.all.map { edge in
+            (
+                edge,
+                .makeBoxSendingValue(
+                    LeaderWatch(facts: facts, edge: edge), eventLoop: edge.eventLoop)
+            )
+        }
+    }
+
+    func check(_ method: CallRules, _ metadata: CallMetadata) throws(GRPCStatus) {
+        if !method.isForLearners, facts.isLearner {
+            throw GRPCStatus(.unavailable, "etcdserver: rpc not supported for learner")
+        }
+        if metadata.requiresLeader, !facts.knowsLeader { throw .noLeader }
+    }
+
+    func leaderWatch(of edge: HTTPEdge) -> LeaderWatch? {
+        watches.first { $0.edge === edge }?.watch.value
+    }
+}

@@ -1,0 +1,167 @@
+//  The Watch service: requests go to the hub, and what it leaves in the stream's outbox goes out as
+//  fast as the client takes it. Events are never encoded here.
+
+import EtcdEdge
+import EtcdMVCC
+import EtcdProto
+package import EtcdServer
+import Protobuf
+import RuntimeCore
+
+package struct WatchService: Sendable {
+    private let handler: RequestHandler
+
+    package init(handler: RequestHandler) { self.handler = handler }
+
+    package var methods: [V3Method] {
+        [
+            .stream("etcdserverpb.Watch", "Watch", gateway: "/v3/watch") { call in
+                WatchStream(call: call, handler: handler)
+            }
+        ]
+    }
+}
+
+/// One client's stream of watchers.
+private final class WatchStream: V3Receiver, EdgeWaiter {
+    /// Deliveries taken from the outbox at once.
+    private static let batchMax = 64
+    /// What surrounds the events of a response, generously.
+    private static let surroundingBytes = 128
+
+    private let call: V3Call<WatchResponse>
+    private let handler: RequestHandler
+    /// `nil` once the call has ended.
+    private var handle: WatchStreamHandle?
+    private var token: UInt64?
+    private var holdsRequests = false
+
+    init(call: V3Call<WatchResponse>, handler: RequestHandler) {
+        self.call = call
+        self.handler = handler
+        let token = call.edge.register(self, timeoutMilliseconds: nil)
+        self.token = token
+        switch handler.openWatchStream(address: ReplyAddress(edge: call.edge, token: token)) {
+        case .success(let handle):
+            self.handle = handle
+            call.onWritable = { self.drain() }
+        case .failure(let error):
+            release()
+            call.fail(error)
+        }
+    }
+
+    // MARK: V3Receiver
+
+    func receive(_ request: WatchRequest) {
+        guard let handle, let request = request.request else { return }
+        let isTaken =
+            switch request {
+            case .create(let create): handle.create(create)
+            case .cancel(let cancel): handle.cancel(cancel.watchID)
+            case .progress: handle.requestProgress()
+            }
+        guard isTaken else {
+            release()
+            return call.fail(.tooManyRequests)
+        }
+        // Whoever does not read answers is not asked for more requests.
+        if handle.outbox.isOverfull {
+            holdsRequests = true
+            call.holdRequests()
+        }
+    }
+
+    /// The client may go on listening.
+    func requestsEnded() {}
+
+    func closed() { release() }
+
+    // MARK: EdgeWaiter
+
+    func receive(_ reply: Reply, token: UInt64) {
+        if case .watchReady = reply { drain() }
+    }
+
+    func timedOut(token: UInt64) {}
+
+    // MARK: private steps
+
+    private func drain() {
+        while call.isWritable, let handle {
+            let batch = handle.outbox.take(max: WatchStream.batchMax)
+            for delivery in batch { send(delivery) }
+            if handle.outbox.takeWantsDrainNotice() { _ = handle.drained() }
+            if batch.count < WatchStream.batchMax { break }
+        }
+        if holdsRequests, let handle, !handle.outbox.isOverfull {
+            holdsRequests = false
+            call.resumeRequests()
+        }
+    }
+
+    private func send(_ delivery: WatchDelivery) {
+        switch delivery {
+        case .created(let id, let revision):
+            call.send(
+                WatchResponse(
+                    header: handler.header(revision: revision), watchID: id, created: true))
+        case .cancelled(let id, let revision, let compactRevision, let reason, let alsoCreated):
+            call.send(
+                WatchResponse(
+                    header: handler.header(revision: revision), watchID: id, created: alsoCreated,
+                    canceled: true, compactRevision: compactRevision, cancelReason: reason))
+        case .progress(let id, let revision):
+            call.send(
+                WatchResponse(header: handler.header(revision: revision), watchID: id))
+        case .events(let id, let revision, let mayFragment, let events):
+            send(events, id: id, header: handler.header(revision: revision), mayFragment)
+        case .ended:
+            release()
+            call.fail(.watchCanceled)
+        }
+    }
+
+    private func send(
+        _ events: EncodedEvents, id: Int64, header: ResponseHeader, _ mayFragment: Bool
+    ) {
+        let limit = handler.settings.maxRequestBytes + GRPCServer.Settings.overheadBytes
+        let portions =
+            mayFragment
+            ? events.fragments(below: limit - WatchStream.surroundingBytes) : [0..<events.count]
+        for portion in portions {
+            send(
+                events, portion, id: id, header: header,
+                isFragment: portion.upperBound < events.count)
+        }
+    }
+
+    /// A response in the form of its parts: the shared bytes of the events are copied once.
+    private func send(
+        _ events: EncodedEvents, _ portion: Range<Int>, id: Int64, header: ResponseHeader,
+        isFragment: Bool
+    ) {
+        let headerSize = header.encodedSize
+        var size = ProtobufSize.field(1, count: headerSize)
+        if id != 0 { size += ProtobufSize.field(2, UInt64(bitPattern: id)) }
+        if isFragment { size += ProtobufSize.field(7, 1) }
+        size +=
+            portion.count == events.count
+            ? events.byteCount : portion.reduce(0) { $0 + events[$1].count }
+        call.send(size: size) { output in
+            output.appendHeader(1, count: headerSize)
+            header.encode(into: &output)
+            if id != 0 { output.appendField(2, signed: id) }
+            if isFragment { output.appendField(7, true) }
+            events.append(portion, to: &output)
+        }
+    }
+
+    private func release() {
+        if let token { call.edge.cancel(token) }
+        token = nil
+        handle?.close()
+        handle = nil
+        call.onWritable = nil
+    }
+}

@@ -1,0 +1,115 @@
+//  The body of an ordinary HTTP/2 request on its way to the handler.
+
+import NIOCore
+import NIOHTTP1
+
+extension HTTP2Exchange {
+    /// The head is there: asks the handler what is to be done.
+    func begin(endsStream: Bool) {
+        guard let session else { return }
+        guard !fields.isTooLarge else {
+            respond(
+                status: 431, headers: ["Content-Type": "text/html; charset=utf-8"],
+                body: ByteBuffer(
+                    string: "<h1>HTTP Error 431</h1><p>Request Header Field(s) Too Large</p>"))
+            return
+        }
+        guard let request = fields.head(session.facts) else {
+            session.refuse(self)
+            return
+        }
+        if request.target == "*", request.method == "OPTIONS" {
+            respond(status: 200, headers: [:], body: ByteBuffer())
+            return
+        }
+        self.request = request
+        let plan = session.handler.plan(for: request, responder: self)
+        guard isOpen else { return }
+        switch plan {
+        case .ignore:
+            session.handler.handle(request, body: ByteBuffer(), responder: self)
+        case .collect(let maximum):
+            if endsStream {
+                session.handler.handle(request, body: ByteBuffer(), responder: self)
+            } else {
+                body = .collector(ByteBuffer(), maximum: maximum)
+                session.sendContinue(self)
+            }
+        case .stream(let sink):
+            if endsStream {
+                sink.complete()
+            } else {
+                body = .sink(sink)
+                session.sendContinue(self)
+            }
+        }
+    }
+
+    /// A part of the body has arrived.
+    func take(_ bytes: UnsafeRawBufferPointer) {
+        guard let session else { return }
+        switch body {
+        case .nowhere:
+            session.consume(bytes.count, id)
+        case .collector(var collected, let maximum):
+            session.consume(bytes.count, id)
+            // The only reference, so that appending does not copy.
+            body = .nowhere
+            guard collected.readableBytes + bytes.count <= maximum,
+                session.collectedBytes + bytes.count <= HTTP2Limits.collectedBytesMax
+            else {
+                session.collectedBytes -= collected.readableBytes
+                respond(
+                    status: 413, headers: ["Content-Type": "text/plain; charset=utf-8"],
+                    body: ByteBuffer(string: HTTP1Refusal.bodyTooLarge.body))
+                return
+            }
+            collected.writeBytes(bytes)
+            session.collectedBytes += bytes.count
+            body = .collector(collected, maximum: maximum)
+        case .sink:
+            waitingParts.append(ByteBuffer(bytes: bytes))
+            feedSink()
+        }
+    }
+
+    /// The body is whole.
+    func finishBody() {
+        guard let session else { return }
+        switch body {
+        case .nowhere:
+            break
+        case .collector(let collected, _):
+            body = .nowhere
+            session.collectedBytes -= collected.readableBytes
+            guard isOpen, let request else { return }
+            session.handler.handle(request, body: collected, responder: self)
+        case .sink(let sink):
+            guard !sinkIsBusy, waitingParts.isEmpty else { return }
+            body = .nowhere
+            sink.complete()
+        }
+    }
+
+    /// One part at a time; the client may send more only for what the sink has taken.
+    private func feedSink() {
+        guard !sinkIsBusy, case .sink(let sink) = body else { return }
+        guard let part = waitingParts.popFirst() else {
+            if requestHasEnded {
+                body = .nowhere
+                sink.complete()
+            }
+            return
+        }
+        sinkIsBusy = true
+        let count = part.readableBytes
+        sink.receive(part).hop(to: loop.eventLoop).assumeIsolated().whenComplete { _ in
+            self.sinkIsBusy = false
+            if let session = self.session {
+                session.consume(count, self.id)
+                session.flushSoon()
+            }
+            self.feedSink()
+        }
+    }
+}

@@ -1,0 +1,154 @@
+"""Two answers of the v3 API to one request, compared: code, message and every field, as gRPC or as
+JSON of the gateway. Only what cannot be equal is taken out; the reasons stand here and in the
+tables."""
+
+import difflib
+import json
+import re
+
+from google.protobuf import text_format
+
+import compare
+
+# Fields of answers that depend on the process, with the reason.
+HIDDEN = {
+    "Status": ("version", "dbSize", "dbSizeInUse", "raftIndex", "raftAppliedIndex"),
+    # Covers whole buckets, among them values that depend on the number of log entries.
+    "Hash": ("hash",),
+    # Random.
+    "Authenticate": ("token",),
+}
+# A remaining TTL is a matter of when one asks.
+TTL_SLACK_SECONDS = 2
+SHOWN_BYTES = 400
+
+# Texts of the libraries underneath, not of etcd: the part that is promised stays.
+LIBRARY_TEXTS = [
+    (re.compile(r"(grpc: error unmarshalling request: ).*", re.S), r"\1CAUSE"),
+    (re.compile(r"(grpc: failed to unmarshal the received message).*", re.S), r"\1 CAUSE"),
+]
+
+
+def hidden_in(case):
+    return (*HIDDEN.get(case.method, ()), *case.hide)
+
+
+def hide(message, path, found):
+    """Takes a field out and leaves a line that says whether it was there."""
+    name, _, rest = path.partition(".")
+    if rest:
+        if message.HasField(name):
+            hide(getattr(message, name), rest, found)
+        return
+    set_fields = [field.name for field, _ in message.ListFields()]
+    found.append(f"{path}: {'something' if name in set_fields else 'nothing'}")
+    message.ClearField(name)
+
+
+def text_of(message):
+    return text_format.MessageToString(message, as_utf8=False).splitlines()
+
+
+def tidy(text):
+    for pattern, replacement in LIBRARY_TEXTS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def lines_of(case, answer):
+    """The lines that are compared."""
+    lines = [f"{answer.code} {tidy(answer.message)!r}"]
+    if case.strict == "code":
+        return [answer.code]
+    if answer.trailers:
+        lines.append(f"trailers: {sorted(name for name, _ in answer.trailers)}")
+    if answer.response is None:
+        return lines
+    response = type(answer.response).FromString(answer.raw)
+    if response.SerializeToString(deterministic=True) != answer.raw:
+        lines.append("the bytes are not in canonical form, or there are unknown fields")
+    for name in case.unordered:
+        field = getattr(response, name)
+        ordered = sorted(field, key=repr)
+        del field[:]
+        field.extend(ordered)
+    for path in hidden_in(case):
+        hide(response, path, lines)
+    return lines + [line[:SHOWN_BYTES] for line in text_of(response)]
+
+
+def equal_ttl(theirs, ours):
+    """Makes remaining TTLs equal that differ by no more than time passing."""
+    for one, two in ((theirs, ours),):
+        if one.ok and two.ok and abs(one.response.TTL - two.response.TTL) <= TTL_SLACK_SECONDS:
+            two.response.TTL = one.response.TTL
+            two.raw = two.response.SerializeToString(deterministic=True)
+
+
+def difference(case, theirs, ours):
+    """Lines of a diff, - the reference and + ours; empty when equal."""
+    if case.method == "LeaseTimeToLive":
+        equal_ttl(theirs, ours)
+    return diff(lines_of(case, theirs), lines_of(case, ours))
+
+
+def diff(one, two):
+    if one == two:
+        return []
+    return [line.rstrip()[:SHOWN_BYTES] for line in difflib.ndiff(one, two) if line[0] in "+-"]
+
+
+# The gateway.
+
+def hide_json(value, path):
+    name, _, rest = path.partition(".")
+    if isinstance(value, dict) and name in value:
+        if rest:
+            hide_json(value[name], rest)
+        else:
+            value[name] = "HIDDEN"
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def json_lines_of(case, response, other):
+    """Status, headers, and the JSON after hiding; a body that is no JSON as it is."""
+    lines = [response.status_line, *compare.header_lines(response, timed=True)]
+    lines = [line for line in lines if not line.startswith("Content-Length: ")]
+    if case.strict == "code":
+        return [response.status_line]
+    try:
+        value = json.loads(response.body)
+    except ValueError:
+        return lines + [repr(response.body[:SHOWN_BYTES])]
+    if compact(value).encode() != response.body:
+        lines.append(f"spacing or escapes: {response.body[:SHOWN_BYTES]!r}")
+    for path in hidden_in(case):
+        hide_json(value, path)
+    for name in case.unordered:
+        if isinstance(value.get(name), list):
+            value[name].sort(key=repr)
+    for name in ("error", "message"):
+        if isinstance(value, dict) and isinstance(value.get(name), str):
+            value[name] = tidy(value[name])
+    if case.method == "LeaseTimeToLive" and "TTL" in value:
+        theirs = json.loads(other.body).get("TTL", "-99")
+        if abs(int(theirs) - int(value["TTL"])) <= TTL_SLACK_SECONDS:
+            value["TTL"] = "TTL"
+    text = compact(value)
+    return lines + [text[at:at + 300] for at in range(0, min(len(text), 3000), 300)]
+
+
+# Texts of Go's JSON library and of the gateway's: any text will do.
+PARSER_TEXT = re.compile(rb'"error":"(json: |invalid character|unexpected EOF|illegal base64'
+                         rb'|unknown value|invalid grpc-timeout)')
+ANY_TEXT = re.compile(rb'"(error|message)":"(?:[^"\\\\]|\\\\.)*"')
+
+
+def json_difference(case, theirs, ours):
+    if PARSER_TEXT.search(theirs.body):
+        for answer in (theirs, ours):
+            answer.body = ANY_TEXT.sub(rb'"\1":"TEXT"', answer.body)
+    return diff(json_lines_of(case, theirs, ours), json_lines_of(case, ours, theirs))
