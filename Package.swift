@@ -184,8 +184,8 @@ let package = Package(
         tests(
             "EtcdHTTPTests",
             [
-                "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
-                "Raft", "RuntimeCore", nioTesting, logging,
+                "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
+                "EtcdV2Store", "Raft", "RuntimeCore", "Simulator", nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),

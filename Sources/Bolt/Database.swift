@@ -18,6 +18,9 @@ package struct BoltOptions: Sendable {
 /// Owned by one thread; readers on any thread use `snapshots`. At most one write transaction is
 /// open at a time. The file is locked against other processes until `close`.
 package final class Database {
+    /// Longer keys are the caller's mistake (the format's limit).
+    package static let keyBytesMax = Format.keyBytesMax
+
     /// Only for messages: the owner may have renamed the file.
     package var path: String
     package let snapshots: SnapshotRegistry

@@ -86,8 +86,8 @@ struct IndexEntry {
     static func insert(
         _ state: KeyState, key: UnsafeRawBufferPointer, into node: IndexNode, at slot: Int
     ) {
-        let offset = node.insertSlot(
-            slot, entryBytes: byteCount(keyBytes: key.count, lease: state.lease))
+        let size = byteCount(keyBytes: key.count, lease: state.lease)
+        let offset = node.insertSlot(slot, key: key, entryBytes: size)
         node.writeKey(key, at: offset, flags: state.lease != 0 ? leaseFlag : 0)
         IndexEntry(node, slot).set(state)
     }

@@ -15,15 +15,19 @@ struct IndexSummary: Equatable {
 /// A handle on the memory of one node. The tree that made it frees it.
 ///
 /// Layout: count, start of the entries, bytes of dropped entries, level (2 bytes each), summary
-/// (24 bytes), slots (2 bytes each, the offset of an entry) … entries. Every entry begins with the
+/// (24 bytes), prefix length (8 bytes), slots (8 bytes each) … entries. Every entry begins with the
 /// length of its key and its flags (2 bytes each). A leaf (level 0) goes on with `IndexEntry`'s
 /// fields, a branch with the pointer to its child; then comes the key. The key of a branch's entry
 /// is not above any key below the child and above all keys of the children before; the first one
 /// is empty.
+///
+/// A slot holds the offset of its entry in the low 16 bits and above them the head of the key: its
+/// first six bytes behind the prefix that all keys below this node share. Searches compare heads
+/// and look at an entry only when its head is the one they seek.
 struct IndexNode: Equatable {
     static let byteCount = 4096
-    static let headerBytes = 32
-    static let slotBytes = 2
+    static let headerBytes = 40
+    static let slotBytes = 8
     static let capacity = byteCount - headerBytes
     /// Longer keys lie in a block of their own, so that any half of a node has room for an entry.
     static let inlineKeyBytesMax = 512
@@ -49,6 +53,7 @@ struct IndexNode: Equatable {
         entriesStart = Self.byteCount
         droppedBytes = 0
         summary = IndexSummary()
+        base.storeBytes(of: 0, toByteOffset: 32, as: Int.self)
     }
 
     // MARK: header
@@ -101,11 +106,56 @@ struct IndexNode: Equatable {
         base.storeBytes(of: UInt16(value), toByteOffset: offset, as: UInt16.self)
     }
 
-    // MARK: entries
+    // MARK: slots
+
+    /// Bytes that every key that is, or can come to be, below this node begins with.
+    ///
+    /// They follow from the bounds that the parent sets, which only become narrower; so no key has
+    /// to be tested for them. Whoever widens the bounds must set it anew.
+    @inline(__always)
+    var prefixLength: Int { base.load(fromByteOffset: 32, as: Int.self) }
+
+    func setPrefixLength(_ length: Int) {
+        if length == prefixLength { return }
+        base.storeBytes(of: length, toByteOffset: 32, as: Int.self)
+        for slot in 0..<count { setSlot(slot, offset: offset(slot), head: head(of: key(slot))) }
+    }
+
+    /// The six bytes behind the prefix as a number; zeros stand for what the key does not have.
+    @inline(__always)
+    private func head(of key: UnsafeRawBufferPointer) -> UInt64 {
+        let start = prefixLength
+        guard let address = key.baseAddress, key.count > start else { return 0 }
+        if key.count >= start + 8 {
+            let word = address.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            return UInt64(bigEndian: word) >> 16
+        }
+        var head: UInt64 = 0
+        for position in start..<start + 6 {
+            let byte = position < key.count ? address.load(
+                fromByteOffset: position, as: UInt8.self) : 0
+            head = head << 8 | UInt64(byte)
+        }
+        return head
+    }
+
+    @inline(__always)
+    private func slotWord(_ slot: Int) -> UInt64 {
+        base.load(fromByteOffset: Self.headerBytes + slot * Self.slotBytes, as: UInt64.self)
+    }
+
+    @inline(__always)
+    private func setSlot(_ slot: Int, offset: Int, head: UInt64) {
+        base.storeBytes(
+            of: head << 16 | UInt64(offset),
+            toByteOffset: Self.headerBytes + slot * Self.slotBytes, as: UInt64.self)
+    }
 
     /// Where the entry of `slot` lies.
     @inline(__always)
-    func offset(_ slot: Int) -> Int { small(at: Self.headerBytes + slot * Self.slotBytes) }
+    func offset(_ slot: Int) -> Int { Int(slotWord(slot) & 0xFFFF) }
+
+    // MARK: entries
 
     @inline(__always)
     private var keyOffset: Int { isLeaf ? IndexEntry.keyOffset : Self.branchKeyOffset }
@@ -149,16 +199,25 @@ struct IndexNode: Equatable {
 
     // MARK: searching
 
-    /// The first slot whose key is not below `key`, and whether it is that key.
+    /// The first slot whose key is not below `key`, and whether it is that key. `key` must lie
+    /// within the bounds of this node.
     @inline(__always)
     func search(_ key: UnsafeRawBufferPointer) -> (slot: Int, isFound: Bool) {
+        let wanted = head(of: key)
         var low = 0
         var high = count
         while low < high {
             let middle = (low + high) / 2
-            let order = KeyOrder.compare(self.key(middle), key)
-            if order == 0 { return (middle, true) }
-            if order < 0 { low = middle + 1 } else { high = middle }
+            let head = slotWord(middle) >> 16
+            if head == wanted {
+                let order = KeyOrder.compare(self.key(middle), key)
+                if order == 0 { return (middle, true) }
+                if order < 0 { low = middle + 1 } else { high = middle }
+            } else if head < wanted {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         return (low, false)
     }
@@ -184,7 +243,7 @@ struct IndexNode: Equatable {
     func hasRoom(for entryBytes: Int) -> Bool { freeBytes >= entryBytes + Self.slotBytes }
 
     /// Opens `slot` for a new entry of `entryBytes` and returns its offset; there must be room.
-    func insertSlot(_ slot: Int, entryBytes: Int) -> Int {
+    func insertSlot(_ slot: Int, key: UnsafeRawBufferPointer, entryBytes: Int) -> Int {
         precondition(hasRoom(for: entryBytes) && slot <= count)
         if entriesStart - Self.headerBytes - count * Self.slotBytes < entryBytes + Self.slotBytes {
             closeGaps()
@@ -193,7 +252,7 @@ struct IndexNode: Equatable {
         let slots = base + Self.headerBytes
         (slots + (slot + 1) * Self.slotBytes).copyMemory(
             from: slots + slot * Self.slotBytes, byteCount: (count - slot) * Self.slotBytes)
-        setSmall(entriesStart, at: Self.headerBytes + slot * Self.slotBytes)
+        setSlot(slot, offset: entriesStart, head: head(of: key))
         count += 1
         return entriesStart
     }
@@ -219,7 +278,7 @@ struct IndexNode: Equatable {
                 let size = old.entryBytes(slot)
                 position -= size
                 (base + position).copyMemory(from: old.base + old.offset(slot), byteCount: size)
-                setSmall(position, at: Self.headerBytes + slot * Self.slotBytes)
+                setSlot(slot, offset: position, head: old.slotWord(slot) >> 16)
             }
             entriesStart = position
             droppedBytes = 0
@@ -230,7 +289,7 @@ struct IndexNode: Equatable {
     func moveEntries(from first: Int, to other: IndexNode) {
         for slot in first..<count {
             let size = entryBytes(slot)
-            let offset = other.insertSlot(other.count, entryBytes: size)
+            let offset = other.insertSlot(other.count, key: key(slot), entryBytes: size)
             (other.base + offset).copyMemory(from: base + self.offset(slot), byteCount: size)
         }
         for slot in stride(from: count - 1, through: first, by: -1) { removeSlot(slot) }
@@ -284,7 +343,7 @@ struct IndexNode: Equatable {
     func insertChild(_ child: IndexNode, key: UnsafeRawBufferPointer, at slot: Int) {
         precondition(!isLeaf)
         let size = Self.branchEntryBytes(keyBytes: key.count)
-        let offset = insertSlot(slot, entryBytes: size)
+        let offset = insertSlot(slot, key: key, entryBytes: size)
         base.storeBytes(
             of: child.base, toByteOffset: offset + 4, as: UnsafeMutableRawPointer.self)
         writeKey(key, at: offset, flags: 0)
@@ -295,7 +354,19 @@ struct IndexNode: Equatable {
         let before = entryBytes(0)
         freeKey(0)
         writeHead(at: offset(0), length: 0, flags: 0)
+        setSlot(0, offset: offset(0), head: 0)
         droppedBytes += before - entryBytes(0)
+    }
+
+    /// Gives the children from `first` through `last` the longest prefix that their keys in this
+    /// branch vouch for. Of the outermost children one bound stands further up, so that they get
+    /// what this branch has itself.
+    func setPrefixes(first: Int, last: Int) {
+        for slot in max(first, 0)...min(last, count - 1) {
+            let isInner = slot > 0 && slot + 1 < count
+            let length = isInner ? KeyOrder.common(key(slot), key(slot + 1)) : prefixLength
+            child(slot).setPrefixLength(length)
+        }
     }
 
     /// Adds up the children of a branch or the entries of a leaf.

@@ -42,4 +42,12 @@ enum KeyOrder {
         }
         return otherwise
     }
+
+    /// Length of the longest prefix that both keys have.
+    static func common(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
+        let end = min(left.count, right.count)
+        var position = 0
+        while position < end, left[position] == right[position] { position += 1 }
+        return position
+    }
 }

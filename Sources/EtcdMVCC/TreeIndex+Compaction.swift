@@ -122,6 +122,9 @@ extension TreeIndex {
         // A little room stays, so that the next insertion does not split it again at once.
         let limit = IndexNode.capacity * 7 / 8
         guard left.usedBytes + right.usedBytes + separatorBytes <= limit else { return false }
+        // The joined node has wider bounds than either had, which may share less.
+        left.setPrefixLength(
+            min(left.prefixLength, right.prefixLength, branch.prefixLength))
         if !left.isLeaf, right.count > 0 {
             let first = right.child(0)
             right.removeSlot(0)
@@ -132,6 +135,7 @@ extension TreeIndex {
         right.deallocate()
         branch.freeKey(slot + 1)
         branch.removeSlot(slot + 1)
+        branch.setPrefixes(first: slot, last: slot)
         return true
     }
 

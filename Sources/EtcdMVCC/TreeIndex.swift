@@ -157,6 +157,7 @@ struct TreeIndex: ~Copyable, @unchecked Sendable {
         _ leaf: IndexNode, toInsert state: KeyState, _ key: UnsafeRawBufferPointer, at slot: Int
     ) -> Split {
         let right = IndexNode.make(level: 0)
+        right.setPrefixLength(leaf.prefixLength)
         let separator: [UInt8]
         if isAscending, slot == leaf.count {
             // Keys in ascending order would leave every leaf half empty otherwise.
@@ -182,9 +183,7 @@ struct TreeIndex: ~Copyable, @unchecked Sendable {
     private static func separator(
         between left: UnsafeRawBufferPointer, and right: UnsafeRawBufferPointer
     ) -> [UInt8] {
-        var common = 0
-        while common < left.count, left[common] == right[common] { common += 1 }
-        return Array(right[...common])
+        Array(right[...KeyOrder.common(left, right)])
     }
 
     /// Hangs the right half of the child before `slot` into `branch`, whose sums are not up to
@@ -195,21 +194,23 @@ struct TreeIndex: ~Copyable, @unchecked Sendable {
             split.separator.withUnsafeBytes {
                 branch.insertChild(split.node, key: $0, at: slot)
             }
-            branch.summary = branch.computeSummary()
+            branch.setPrefixes(first: slot - 1, last: slot)
+            let maxMain = max(
+                branch.child(slot - 1).summary.maxMain, split.node.summary.maxMain)
+            updateSummary(of: branch, maxMain: maxMain)
             return nil
         }
         let right = IndexNode.make(level: branch.level)
+        right.setPrefixLength(branch.prefixLength)
         let middle = branch.middleSlot
         let separator = Array(branch.key(middle))
         branch.moveEntries(from: middle, to: right)
         right.clearFirstKey()
+        let (half, position) = slot <= middle ? (branch, slot) : (right, slot - middle)
         split.separator.withUnsafeBytes {
-            if slot <= middle {
-                branch.insertChild(split.node, key: $0, at: slot)
-            } else {
-                right.insertChild(split.node, key: $0, at: slot - middle)
-            }
+            half.insertChild(split.node, key: $0, at: position)
         }
+        half.setPrefixes(first: position - 1, last: position)
         branch.summary = branch.computeSummary()
         right.summary = right.computeSummary()
         return Split(node: right, separator: separator)

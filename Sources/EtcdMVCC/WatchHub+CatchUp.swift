@@ -120,11 +120,12 @@ private struct CatchUpBudget {
     private var revisions: Int
     private var bytes: Int
     /// Grows and shrinks with what revisions turn out to weigh.
-    private(set) var nextRevisions = 16
+    private(set) var nextRevisions: Int
 
     init(revisions: Int, bytes: Int) {
         self.revisions = revisions
         self.bytes = bytes
+        nextRevisions = min(16, revisions)
     }
 
     var isUsedUp: Bool { revisions <= 0 || bytes <= 0 }

@@ -82,8 +82,8 @@ package final class HTTPClient: Sendable {
     /// own. Call it on `loop`.
     ///
     /// At most `HTTPClientUploadCall.partsMax` parts exist at a time, asked for or not yet taken by
-    /// the kernel. The source is held until the exchange ends. When the server answers before it has
-    /// heard everything, the rest is not sent.
+    /// the kernel. The source is held until the exchange ends. When the server answers before it
+    /// has heard everything, the rest is not sent.
     ///
     /// - Parameters:
     ///   - length: of the whole body in bytes; the source must give exactly that.

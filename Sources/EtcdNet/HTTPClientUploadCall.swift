@@ -176,9 +176,8 @@ final class HTTPClientUploadCall: HTTPClientExchange, HTTPClientUpload {
 
     private func fail(_ kind: HTTPClientError.Kind, _ reason: String) {
         let connection = connection
-        finish(
-            .failure(HTTPClientError(kind, "\(request.method) \(origin)\(request.target): \(reason)"))
-        )
+        let text = "\(request.method) \(origin)\(request.target): \(reason)"
+        finish(.failure(HTTPClientError(kind, text)))
         connection?.discard()
     }
 

@@ -117,15 +117,15 @@ extension KeyValueList: Sequence, ExpressibleByArrayLiteral {
         }
     }
 
-    /// The last element; walks the list.
-    package var last: KeyValue? {
-        var found: KeyValue?
-        forEachRecord { record in found = try? KeyValue(decoding: record) }
-        return found
-    }
-
     package var first: KeyValue? {
         var iterator = makeIterator()
         return iterator.next()
+    }
+
+    /// Walks the list, but decodes nothing else.
+    package var last: KeyValue? {
+        var last: Bytes?
+        forEachRecord { last = $0 }
+        return last.map { (try? KeyValue(decoding: $0)) ?? KeyValue() }
     }
 }

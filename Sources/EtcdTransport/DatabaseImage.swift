@@ -1,7 +1,7 @@
 //  The database of a snapshot as its sender reads it, whatever keeps it.
 
-/// One unchanging image of a database file. Read on background threads, one call at a time; released
-/// when the transfer that it was handed to has ended, whichever way.
+/// One unchanging image of a database file. Read on background threads, one call at a time;
+/// released when the transfer that it was handed to has ended, whichever way.
 package protocol DatabaseImage: Sendable {
     /// Must not change; the receiver is told it before the first byte.
     var imageBytes: Int { get }

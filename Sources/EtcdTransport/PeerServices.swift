@@ -1,5 +1,5 @@
-//  What members ask of each other apart from raft (spec peer-and-disk 2): leases, promotions, hashes.
-//  Asked through `LeaderClient`, served by whoever runs the replica.
+//  What members ask of each other apart from raft (spec peer-and-disk 2): leases, promotions,
+//  hashes. Asked through `LeaderClient`, served by whoever runs the replica.
 
 package import EtcdMembership
 package import EtcdProto

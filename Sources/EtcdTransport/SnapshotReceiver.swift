@@ -9,8 +9,8 @@ import NIOCore
 import Raft
 import RuntimeCore
 
-/// Confined to the event loop of its request. Leaves no file behind unless the database is whole and
-/// its message was handed on.
+/// Confined to the event loop of its request. Leaves no file behind unless the database is whole
+/// and its message was handed on.
 final class SnapshotReceiver: HTTPBodySink {
     /// What the head of the request says of its sender.
     struct Sender {

@@ -6,8 +6,8 @@ package import NIOPosix
 import Synchronization
 
 enum SnapshotLimits {
-    /// What is read or written at a time; two of them exist per transfer, one at the disk and one at
-    /// the network.
+    /// What is read or written at a time; two of them exist per transfer, one at the disk and one
+    /// at the network.
     static let chunkBytes = 256 << 10
     /// Transfers in one direction at a time (etcd's value for sending).
     static let transfersMax = 16

@@ -8,6 +8,7 @@ import NIOCore
 import NIOEmbedded
 import Raft
 import RuntimeCore
+import Simulator
 import Synchronization
 
 import struct NIOHTTP1.HTTPHeaders
@@ -26,6 +27,10 @@ final class FakeConsensus: Port {
         inputs.withLock { $0.append(message) }
         return true
     }
+}
+
+struct FakeApply: Port {
+    func post(_ message: ApplyInput) -> Bool { true }
 }
 
 struct FakeClock: Clock {
@@ -106,6 +111,7 @@ final class Fixture {
     let consensus = FakeConsensus()
     let status = ReplicaStatus()
     let keyspace = V2Keyspace()
+    let v3 = emptyKeyspace()
     let registry = ProposalRegistry()
     let members: MemberDirectory
     let handler: RequestHandler
@@ -129,8 +135,9 @@ final class Fixture {
             settings: RequestHandler.Settings(
                 electionMilliseconds: 1_000, strictReconfigCheck: false,
                 maxRequestBytes: 1 << 20, maxLearners: 1),
-            status: status, keyspace: keyspace, members: members, registry: registry,
-            clock: FakeClock(), consensus: consensus, connectivity: FakePeers())
+            status: status, keyspace: keyspace, members: members, v3: v3.views,
+            registry: registry, clock: FakeClock(), consensus: consensus, apply: FakeApply(),
+            background: ImmediateBackground(), connectivity: FakePeers())
         edges = HTTPEdges([loop])
         router = HTTPRouter(
             settings: settings, surface: surface,

@@ -26,7 +26,7 @@ struct ApplyRoleTests {
     @Test("the member that proposed a write answers it; the others only apply it")
     func answers() throws {
         let fixture = Fixture()
-        var role = fixture.replica.makeApplyRole()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
         let put = V2Request(method: .put, path: Bytes("/1/a"), value: Bytes("v"))
         let id = try fixture.handler.proposeV2(put, address: fixture.address(42)).get()
         var own = put
@@ -46,7 +46,7 @@ struct ApplyRoleTests {
     @Test("a confirmed read waits for its index")
     func reads() throws {
         let fixture = Fixture()
-        var role = fixture.replica.makeApplyRole()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
         let id = try fixture.handler.linearizableBarrier(address: fixture.address(7)).get()
         _ = run(&role, [.readConfirmed(index: 1, ids: [id.rawValue])])
         #expect(fixture.edge.replies.isEmpty)
@@ -57,7 +57,7 @@ struct ApplyRoleTests {
     @Test("an announcement of an earlier start, replayed, does not open the doors")
     func announcements() {
         let fixture = Fixture()
-        var role = fixture.replica.makeApplyRole()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
         let old = V2Request(
             id: 5, method: .put, path: Bytes("/0/members/1/attributes"),
             value: Bytes("{\"name\":\"old\",\"clientURLs\":[\"http://old:1\"]}"))
@@ -74,7 +74,7 @@ struct ApplyRoleTests {
     @Test("an entry that nobody can read stops the member, and nothing after it is applied")
     func unreadable() {
         let fixture = Fixture()
-        var role = fixture.replica.makeApplyRole()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
         let bad = Entry(term: 1, index: 1, data: Bytes([0xFF, 0xFF]))
         let outputs = run(&role, [.entries([bad])])
         guard case .failed(let reason)? = events(outputs).last else {
@@ -91,7 +91,7 @@ struct ApplyRoleTests {
     @Test("a change without effect is still reported to consensus, as one of nobody")
     func refusedChange() {
         let fixture = Fixture()
-        var role = fixture.replica.makeApplyRole()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
         let remove = ConfChange(id: 0, kind: .removeNode, node: 77)
         let outputs = run(
             &role,
@@ -105,7 +105,7 @@ struct ApplyRoleTests {
     @Test("stopping answers everybody who waits")
     func stops() throws {
         let fixture = Fixture()
-        var role = fixture.replica.makeApplyRole()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
         _ = try fixture.handler.linearizableBarrier(address: fixture.address(1)).get()
         _ = try fixture.handler.linearizableBarrier(address: fixture.address(2)).get()
         _ = run(&role, [.stop])

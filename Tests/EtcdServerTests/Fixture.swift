@@ -7,6 +7,7 @@ import EtcdServer
 import Logging
 import Raft
 import RuntimeCore
+import Simulator
 import Synchronization
 
 struct StandingClock: Clock {
@@ -38,6 +39,17 @@ final class KeepingPort: Port {
     }
 }
 
+final class KeepingApplyPort: Port {
+    private let kept = Mutex<[ApplyInput]>([])
+
+    func post(_ message: ApplyInput) -> Bool {
+        kept.withLock { $0.append(message) }
+        return true
+    }
+
+    var inputs: [ApplyInput] { kept.withLock { $0 } }
+}
+
 final class RememberingEdge: EdgePort {
     let number = 0
     private let seen = Mutex<[EdgeReply]>([])
@@ -53,8 +65,10 @@ struct FixedConnectivity: PeerConnectivity {
 
 struct Fixture {
     let replica: Replica
+    let v3 = emptyKeyspace()
     let port: KeepingPort
     let handler: RequestHandler
+    let apply = KeepingApplyPort()
     let edge = RememberingEdge()
 
     init(
@@ -67,10 +81,12 @@ struct Fixture {
             configuration: configuration, localID: 1, clusterID: 7,
             snapshot: SnapshotMetadata(
                 confState: ConfState(voters: members.map(\.id)), index: 0, term: 0),
-            keyspace: V2Keyspace(), cluster: Cluster(members: members), clock: StandingClock(),
+            keyspace: V2Keyspace(), v3: v3.views, cluster: Cluster(members: members), clock: StandingClock(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         port = KeepingPort(room: room)
-        handler = replica.makeRequestHandler(consensus: port, connectivity: connectivity)
+        handler = replica.makeRequestHandler(
+            consensus: port, apply: apply, background: ImmediateBackground(),
+            connectivity: connectivity)
     }
 
     func address(_ token: UInt64 = 1) -> ReplyAddress { ReplyAddress(edge: edge, token: token) }

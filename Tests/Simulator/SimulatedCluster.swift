@@ -1,6 +1,7 @@
 //  All members under one scheduler: it picks the next role that has work, gives it a part of its
 //  backlog, and carries what it says to where it belongs.
 
+import EtcdBackend
 import EtcdMembership
 import EtcdProto
 import EtcdServer
@@ -10,7 +11,11 @@ import RuntimeCore
 /// Something planned for a later time.
 enum SimulationEvent {
     /// A message arrives, still encoded.
-    case deliver(to: MemberID, from: MemberID, Bytes)
+    ///
+    /// With a snapshot travels the database that belongs to it.
+    case deliver(to: MemberID, from: MemberID, Bytes, database: Bytes?)
+    /// Work away from the roles of this start of a member.
+    case background(member: Int, process: Int, @Sendable () -> Void)
     case snapshotOutcome(at: Int, peer: MemberID, succeeded: Bool)
     /// What the log role said, once the disk is done.
     case logOutputs(member: Int, process: Int, [LogOutput])
@@ -110,8 +115,11 @@ final class SimulatedCluster {
         throws
     {
         switch event {
-        case .deliver(let to, let from, let bytes):
-            try deliver(bytes, from: from, to: to)
+        case .deliver(let to, let from, let bytes, let database):
+            try deliver(bytes, database, from: from, to: to)
+        case .background(let number, let process, let work):
+            guard members[number].process?.incarnation == process else { return }
+            work()
         case .snapshotOutcome(let number, let peer, let succeeded):
             _ = members[number].process?.consensusMailbox.post(
                 .snapshotSent(peer, succeeded: succeeded))
@@ -163,6 +171,16 @@ final class SimulatedCluster {
             process.apply.run(inputs, now: moment, outputs: &outputs)
             try route(outputs, of: member, process)
         }
+        for work in process.background.take() { planWork(work, of: member, process) }
+    }
+
+    private func planWork(
+        _ work: @escaping @Sendable () -> Void, of member: SimulatedMember,
+        _ process: SimulatedMember.Process
+    ) {
+        agenda.plan(
+            .background(member: member.number, process: process.incarnation, work),
+            at: time.now + 1_000 * UInt64(1 + random.below(plan.diskMicrosecondsMax)))
     }
 
     /// How much of a backlog a role gets to see at once.
@@ -253,6 +271,9 @@ final class SimulatedCluster {
             case .event(.failed(let reason)):
                 throw Violation(description: "m\(member.number) cannot continue: \(reason)")
             case .event: break
+            case .background(let work):
+                let mailbox = process.applyMailbox
+                planWork({ _ = mailbox.post(work()) }, of: member, process)
             }
         }
     }
@@ -283,6 +304,7 @@ final class SimulatedCluster {
         message.encode(into: &bytes)
         let delay = 1_000 * UInt64(20 + random.below(plan.latencyMicrosecondsMax))
         let isSnapshot = message.kind == .snapshot
+        let database = isSnapshot ? takeDatabase(of: member, for: message.to) : nil
         let isLost = plan.lossOneIn > 0 && random.oneIn(plan.lossOneIn)
         guard
             let arrival = network.arrival(
@@ -298,7 +320,8 @@ final class SimulatedCluster {
             }
             return
         }
-        agenda.plan(.deliver(to: message.to, from: member.id, Bytes(bytes)), at: arrival)
+        agenda.plan(.deliver(to: message.to, from: member.id, Bytes(bytes), database: database),
+            at: arrival)
         if isSnapshot {
             agenda.plan(
                 .snapshotOutcome(at: member.number, peer: message.to, succeeded: true),
@@ -306,7 +329,19 @@ final class SimulatedCluster {
         }
     }
 
-    private func deliver(_ bytes: Bytes, from: MemberID, to: MemberID) throws {
+    /// The image that the apply role has pinned for the follower, as the transport would send it.
+    private func takeDatabase(of member: SimulatedMember, for peer: MemberID) -> Bytes? {
+        guard let pinned = member.process?.replica.databases.take(for: peer) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: pinned.imageBytes)
+        let isWhole = bytes.withUnsafeMutableBytes { buffer in
+            (try? pinned.readImage(at: 0, into: buffer)) == buffer.count
+        }
+        return isWhole ? Bytes(bytes) : nil
+    }
+
+    private func deliver(_ bytes: Bytes, _ database: Bytes?, from: MemberID, to: MemberID)
+        throws
+    {
         guard let target = member(to), let process = target.process else { return }
         // What the transport checks before a message gets in.
         if process.replica.members.isRemoved(from) { return }
@@ -315,6 +350,17 @@ final class SimulatedCluster {
             message = try Message(decoding: bytes)
         } catch {
             throw Violation(description: "a member sent what cannot be read: \(error)")
+        }
+        if let snapshot = message.snapshot, let database {
+            // Durable before the message is taken; a full disk refuses it.
+            let path = DatabaseRecords.receivedPath(
+                snapshot.metadata.index, in: SimulatedMember.directory.snapshots)
+            do {
+                try target.disk.replaceAtomically(
+                    path, temporary: path + ".tmp", with: database.array, permissions: 0o600)
+            } catch {
+                return
+            }
         }
         process.connectivity.set(from, Instant(nanoseconds: VirtualTime.origin))
         _ = process.consensusMailbox.post(.messages([message]))

@@ -30,6 +30,21 @@ final class SimulatedMailbox<Message: Sendable>: Port {
     }
 }
 
+/// Work for the background, which the scheduler does at a drawn time.
+final class SimulatedBackground: BackgroundPool {
+    private let waiting = Mutex<[@Sendable () -> Void]>([])
+
+    func submit(_ work: @escaping @Sendable () -> Void) { waiting.withLock { $0.append(work) } }
+
+    func take() -> [@Sendable () -> Void] {
+        waiting.withLock { waiting in
+            let taken = waiting
+            waiting = []
+            return taken
+        }
+    }
+}
+
 /// Reachability as the transport would report it.
 final class SimulatedConnectivity: PeerConnectivity {
     private let since = Mutex<[MemberID: Instant]>([:])
@@ -52,6 +67,7 @@ final class SimulatedMember {
         let consensusMailbox: SimulatedMailbox<ConsensusInput>
         let logMailbox = SimulatedMailbox<LogInput>()
         let applyMailbox = SimulatedMailbox<ApplyInput>()
+        let background = SimulatedBackground()
         let connectivity = SimulatedConnectivity()
         var consensus: ConsensusRole
         var log: LogRole
@@ -59,16 +75,20 @@ final class SimulatedMember {
         /// The log role's answers are on their way until the disk is done.
         var logBusyUntil: UInt64 = 0
 
-        init(incarnation: Int, replica: Replica, opened: OpenedLog, random: RandomSource) {
+        init(
+            incarnation: Int, replica: Replica, opened: OpenedLog, database: V3Keyspace,
+            random: RandomSource
+        ) {
             self.incarnation = incarnation
             self.replica = replica
             consensusMailbox = SimulatedMailbox()
             handler = replica.makeRequestHandler(
-                consensus: consensusMailbox, connectivity: connectivity)
+                consensus: consensusMailbox, apply: applyMailbox, background: background,
+                connectivity: connectivity)
             consensus = replica.makeConsensusRole(
                 Replica.ConsensusStart(opened), random: random)
             log = replica.makeLogRole(wal: opened.wal, snapshotter: opened.snapshotter)
-            apply = replica.makeApplyRole()
+            apply = replica.makeApplyRole(v3: database)
         }
     }
 
@@ -103,7 +123,7 @@ final class SimulatedMember {
         let opened = try Bootstrap.create(
             SimulatedMember.directory, in: disk, localID: id, clusterID: clusterID,
             founders: founders, segmentBytes: plan.segmentBytes)
-        start(opened, cluster: Cluster(), keyspace: V2Keyspace())
+        try start(opened, cluster: Cluster(), keyspace: V2Keyspace())
     }
 
     func restart() throws(BootstrapError) {
@@ -116,25 +136,32 @@ final class SimulatedMember {
         }
         let keyspace = V2Keyspace()
         let cluster = try Bootstrap.restoreState(of: opened, into: keyspace)
-        start(opened, cluster: cluster, keyspace: keyspace)
+        try start(opened, cluster: cluster, keyspace: keyspace)
     }
 
-    private func start(_ opened: OpenedLog, cluster: Cluster, keyspace: V2Keyspace) {
+    private func start(_ opened: OpenedLog, cluster: Cluster, keyspace: V2Keyspace)
+        throws(BootstrapError)
+    {
+        let database = try Bootstrap.openKeyspace(
+            SimulatedMember.directory, in: disk, snapshot: opened.snapshotMetadata,
+            cluster: cluster, settings: V3Keyspace.Settings(), random: random.split())
         var configuration = ReplicaConfiguration(
             name: "m\(number)", clientURLs: ["http://m\(number):2379"])
         configuration.snapshotCount = plan.snapshotCount
         configuration.snapshotCatchUpEntries = plan.catchUpEntries
         configuration.preVote = plan.preVote
         configuration.strictReconfigCheck = false
+        configuration.snapshotDirectory = SimulatedMember.directory.snapshots
         var logger = Logger(label: "m\(number)") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let replica = Replica(
             configuration: configuration, localID: id, clusterID: opened.clusterID,
-            snapshot: opened.snapshotMetadata, keyspace: keyspace, cluster: cluster, clock: clock,
-            logger: logger)
+            snapshot: opened.snapshotMetadata, keyspace: keyspace, v3: database.views,
+            cluster: cluster, clock: clock, logger: logger)
         starts += 1
         process = Process(
-            incarnation: starts, replica: replica, opened: opened, random: random.split())
+            incarnation: starts, replica: replica, opened: opened, database: database,
+            random: random.split())
     }
 
     /// The process is gone at once, and with it whatever was not synced.
