@@ -106,7 +106,8 @@ let package = Package(
         module(
             "EtcdHTTP",
             [
-                "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store", "Protobuf",
+                "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
+                "Protobuf",
                 "Raft", "RuntimeCore", logging,
             ] + nio),
         // Level 7: the composition root.
@@ -115,7 +116,8 @@ let package = Package(
             [
                 "CSystemd", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
                 "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
-                "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix", logging,
+                "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
+                logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio),
         // Level 8: the program.
@@ -143,7 +145,8 @@ let package = Package(
         // Tests.
         tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
-        tests("BoltTests", ["Bolt", "RuntimeCore", "RuntimePosix", "Scenario"], exclude: ["testdata"]),
+        tests(
+            "BoltTests", ["Bolt", "RuntimeCore", "RuntimePosix", "Scenario"], exclude: ["testdata"]),
         tests("EtcdBackendTests", ["Bolt", "EtcdBackend", "RuntimeCore", "RuntimePosix"]),
         tests(
             "EtcdMVCCTests",
@@ -153,7 +156,8 @@ let package = Package(
             "EtcdLeaseTests",
             ["EtcdBackend", "EtcdLease", "EtcdProto", "RuntimeCore", "RuntimePosix"]),
         tests(
-            "EtcdAuthTests", ["EtcdAuth", "EtcdBackend", "EtcdProto", "RuntimeCore", "RuntimePosix"]),
+            "EtcdAuthTests",
+            ["EtcdAuth", "EtcdBackend", "EtcdProto", "RuntimeCore", "RuntimePosix"]),
         tests("EtcdProtoTests", ["EtcdProto", "Protobuf", "Raft", "RuntimeCore"]),
         tests(
             "EtcdWALTests",

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 [ "${1:-}" = v2 ] || { echo "usage: scripts/bench.sh v2" >&2; exit 2; }
 scripts/install.sh etcd-server wrk python3
 if [ -z "${ETCD_SWIFT_BINARY:-}" ]; then
-    scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
+    scripts/install.sh libcrypt-dev libnghttp2-dev libsystemd-dev pkg-config
     swift build -c release --static-swift-stdlib --product etcd-swift
     ETCD_SWIFT_BINARY=$(swift build -c release --show-bin-path)/etcd-swift
 fi

@@ -3,7 +3,7 @@
 # directory below this folder. Flags are passed on: scripts/run.sh --name infra0
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
+scripts/install.sh libcrypt-dev libnghttp2-dev libsystemd-dev pkg-config
 # One executable that needs no Swift on the machine it runs on.
 swift build -c release --static-swift-stdlib --product etcd-swift
 binary=$(swift build -c release --show-bin-path)/etcd-swift

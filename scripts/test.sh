@@ -10,7 +10,7 @@ wants() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 
 if wants lint; then scripts/lint.sh; fi
 
-scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
+scripts/install.sh libcrypt-dev libnghttp2-dev libsystemd-dev pkg-config
 # One optimised build serves all stages. It has a place of its own, because testing needs a flag that
 # the program is not shipped with.
 build=(-c release --scratch-path .build/tests -Xswiftc -enable-testing)

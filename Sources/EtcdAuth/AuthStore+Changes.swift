@@ -181,13 +181,13 @@ extension AuthStore {
         }
     }
 
-    /// The root role may do everything, whether anybody has made it or not.
+    /// The root role may do everything, whatever was granted to it.
     package func permissions(of name: String) throws(AuthError) -> [Permission] {
-        if name == AuthStore.root {
-            return [Permission(permType: .readwrite, key: .empty, rangeEnd: Bytes([0]))]
-        }
-        return try state.withLock { state throws(AuthError) in
+        try state.withLock { state throws(AuthError) in
             guard let role = state.roles[name] else { throw .roleNotFound }
+            if name == AuthStore.root {
+                return [Permission(permType: .readwrite, key: .empty, rangeEnd: Bytes([0]))]
+            }
             return role.keyPermission
         }
     }

@@ -1,8 +1,8 @@
 //  What the parts of a running member share.
 
 import EtcdConfig
-import EtcdGRPC
 import EtcdEdge
+import EtcdGRPC
 import EtcdHTTP
 import EtcdMembership
 import EtcdNet
@@ -63,7 +63,11 @@ struct MemberParts: Sendable {
             remoteCalls: GRPCServer(
                 table: methods, edges: edges,
                 settings: GRPCServer.Settings(
-                    maxRequestBytes: Int(clamping: config.maxRequestBytes))))
+                    maxRequestBytes: Int(clamping: config.maxRequestBytes))),
+            gateway: config.enableGateway
+                ? GatewayHandler(
+                    table: methods, edges: edges,
+                    maxRequestBytes: Int(clamping: config.maxRequestBytes)) : nil)
         routerSettings = HTTPRouter.Settings(
             serverVersion: ProgramVersion.etcd, hostWhitelist: config.hostWhitelist,
             crossOrigins: config.cors, servesV2: config.enableV2)
@@ -78,6 +82,7 @@ struct MemberParts: Sendable {
             + ClusterService.methods(handler, relay: relay)
             + MaintenanceService.methods(handler, background: background)
             + AuthService.methods(handler) + HealthService().methods
+            + LockService.methods(handler) + ElectionService.methods(handler)
     }
 
     private static func metricsPage(
@@ -98,6 +103,9 @@ struct MemberParts: Sendable {
                     into: &text, store: replica.keyspace.statistics,
                     watchers: replica.keyspace.watcherCount)
             },
+            { text in
+                replica.v3.writeMetrics(into: &text)
+            },
             { text in PeerMetrics.write(transport, local: replica.members.localID, into: &text) },
             { text in http.write(into: &text) },
             { text in methods.write(into: &text) },
@@ -117,6 +125,14 @@ struct MemberParts: Sendable {
             handler: handler, queries: queries,
             ownVersion: SemanticVersion(ProgramVersion.etcd)
                 ?? SemanticVersion(major: 3, minor: 5), edge: SilentEdge(), logger: logger)
+    }
+
+    func corruptionMonitor(_ logger: Logger) -> CorruptionMonitor {
+        CorruptionMonitor(
+            handler: handler,
+            client: LeaderClient(
+                client: client, clusterID: members.clusterID, loops: loops.all),
+            loop: loops.next(), logger: logger)
     }
 
     /// The consensus role takes its whole backlog at once: more than half a mailbox means that it

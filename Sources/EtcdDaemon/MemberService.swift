@@ -115,7 +115,8 @@ final class MemberService: Sendable {
             for member in known { transport.add(member) }
         }
         let wiring = RoleWiring(
-            replica: replica, mailboxes: mailboxes, opened: opened, database: database, clock: clock,
+            replica: replica, mailboxes: mailboxes, opened: opened, database: database,
+            clock: clock,
             seed: SystemEntropy.seed(),
             listeners: RoleWiring.Listeners(
                 send: { MemberService.send($0, by: transport, databases: replica.databases) },
@@ -128,6 +129,9 @@ final class MemberService: Sendable {
                     case .replaceAll(let members): transport.replaceAll(members)
                     }
                 }, event: { event.yield($0) }))
+        if config.initialCorruptCheck, case .restart = origin {
+            try await parts.corruptionMonitor(logger).checkAtStart()
+        }
         wiring.start()
         return MemberService(
             config: config, parts: parts, wiring: wiring, listeners: listeners, systemd: systemd,
@@ -157,6 +161,12 @@ final class MemberService: Sendable {
             group.addTask { await self.follow(term) }
             group.addTask { await self.parts.versionMonitor(self.logger).run(wakeUps: terms) }
             group.addTask { await self.keepWatchdogCalm() }
+            if self.config.corruptCheckMilliseconds > 0 {
+                group.addTask {
+                    await self.parts.corruptionMonitor(self.logger).run(
+                        everyMilliseconds: self.config.corruptCheckMilliseconds)
+                }
+            }
             group.addTask { await self.listenToSignals() }
             var first: StopReason?
             for await reason in stops {

@@ -80,8 +80,7 @@ final class RoleWiring: Sendable {
                 }
             }
         }
-        let writer = RoleThread(name: "log", clock: clock)
-        writer.host(log) {
+        main.host(log) {
             let (wal, snapshotter) = files.take()
             return replica.makeLogRole(wal: wal, snapshotter: snapshotter)
         } route: { outputs in
@@ -95,7 +94,7 @@ final class RoleWiring: Sendable {
                 }
             }
         }
-        threads = [main, writer]
+        threads = [main]
     }
 
     func start() { for thread in threads { thread.start() } }

@@ -78,6 +78,8 @@ package enum ClusterService {
     private static func areValid(_ urls: [String]) -> Bool {
         !urls.isEmpty
             && urls.allSatisfy { url in
+                // The v2 API lets these through.
+                if url.hasPrefix("unix"), url.split(separator: "/").count > 2 { return false }
                 do throws(PeerURLError) {
                     try PeerURL.check(url)
                     return true

@@ -113,7 +113,8 @@ package enum ElectionService {
     }
 }
 
-/// Tells one client who leads: at first, and with every change. Confined to the call's event loop.
+/// Tells one client who leads: at first, and with every change. What goes wrong ends it without an
+/// error, as in etcd. Confined to the call's event loop.
 private final class ElectionObservation {
     private let session: RecipeSession<LeaderResponse>
     private let handler: RequestHandler
@@ -125,6 +126,7 @@ private final class ElectionObservation {
         self.session = session
         self.handler = handler
         self.prefix = prefix
+        session.failsSilently = true
     }
 
     /// Finds the leader, or waits for one.
@@ -166,7 +168,7 @@ private final class ElectionObservation {
             switch news {
             case .event(let event): if let kv = event.kv { take(event, kv) }
             case .compacted: self.look()
-            case .ended: self.session.fail("election: observe closed early")
+            case .ended(let reason): self.session.fail(reason)
             }
         }
         session.holdWatchWhileUnwritable()

@@ -192,7 +192,7 @@ enum CallTimeout {
                 400, .internal,
                 "malformed grpc-timeout: strconv.ParseUint: parsing \"\(digits)\": invalid syntax")
         }
-        return number * perUnit.multiplier / perUnit.divisor
+        return (number * perUnit.multiplier + perUnit.divisor - 1) / perUnit.divisor
     }
 
     private static func malformed(_ reason: String, _ text: String) -> CallRefusal {

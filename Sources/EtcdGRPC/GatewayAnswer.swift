@@ -3,8 +3,8 @@
 
 import EtcdNet
 import NIOCore
-import RuntimeCore
 import Protobuf
+import RuntimeCore
 
 import struct NIOHTTP1.HTTPHeaders
 
@@ -39,7 +39,10 @@ enum GatewayAnswer {
         return ByteBuffer(bytes: body)
     }
 
-    static func notFound(_ responder: any HTTPResponder) { text(404, "Not Found", responder) }
+    /// - Parameter isOurs: the path lies below the gateway's prefixes.
+    static func notFound(_ responder: any HTTPResponder, isOurs: Bool) {
+        text(404, isOurs ? "Not Found" : "404 page not found", responder)
+    }
 
     static func methodNotAllowed(_ responder: any HTTPResponder) {
         text(405, "Method Not Allowed", responder)

@@ -3,6 +3,7 @@
 import EtcdNet
 import EtcdProto
 import NIOCore
+import Protobuf
 import RuntimeCore
 
 /// The wire of one gateway exchange. Lives until the call has ended; confined to its event loop.

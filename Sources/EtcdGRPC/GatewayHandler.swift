@@ -7,8 +7,8 @@ package import NIOCore
 import Protobuf
 import RuntimeCore
 
-/// Serves the paths under `/v3/`, `/v3beta/` and `/v3alpha/`, which all mean the same. Shared by all
-/// event loops.
+/// Serves the paths under `/v3/`, `/v3beta/` and `/v3alpha/`, which all mean the same. Shared by
+/// all event loops.
 package final class GatewayHandler: HTTPHandler {
     private static let prefixes = ["/v3/", "/v3beta/", "/v3alpha/"]
     /// A message takes more room in JSON than in protobuf: base64, escapes, names.
@@ -35,9 +35,8 @@ package final class GatewayHandler: HTTPHandler {
         path.hasPrefix("/v3") && (GatewayHandler.name(path) != nil || isBarePrefix(path))
     }
 
-    private func isBarePrefix(_ path: String) -> Bool {
-        GatewayHandler.prefixes.contains(path + "/")
-    }
+    /// Go's multiplexer sends this one on.
+    private func isBarePrefix(_ path: String) -> Bool { path == "/v3" }
 
     /// What follows the prefix.
     private static func name(_ path: String) -> String? {
@@ -76,9 +75,11 @@ package final class GatewayHandler: HTTPHandler {
     ) {
         let path = path(head)
         guard let endpoint = endpoint(of: path) else {
-            guard isBarePrefix(path) else { return GatewayAnswer.notFound(responder) }
-            let query = RequestTarget(head.target).rawQuery.map { "?" + $0 } ?? ""
-            return GatewayAnswer.redirect(head, to: path + "/" + query, responder)
+            if let better = better(path) {
+                let query = RequestTarget(head.target).rawQuery.map { "?" + $0 } ?? ""
+                return GatewayAnswer.redirect(head, to: better + query, responder)
+            }
+            return GatewayAnswer.notFound(responder, isOurs: GatewayHandler.name(path) != nil)
         }
         guard head.method == "POST" else { return GatewayAnswer.methodNotAllowed(responder) }
         do throws(GRPCStatus) {
@@ -106,6 +107,14 @@ package final class GatewayHandler: HTTPHandler {
     private func path(_ head: HTTPRequestHead) -> String {
         let target = RequestTarget(head.target)
         return (try? target.decodedPath())?.text ?? String(target.rawPath)
+    }
+
+    /// Where a client is sent whose path is not clean, or the bare prefix.
+    private func better(_ path: String) -> String? {
+        let bytes = Bytes(path)
+        let cleaned = PathCleaning.cleaned(bytes)
+        if cleaned != bytes { return PercentCoding.encode(path: cleaned) }
+        return isBarePrefix(path) ? path + "/" : nil
     }
 
     private func endpoint(of path: String) -> V3Endpoint? {

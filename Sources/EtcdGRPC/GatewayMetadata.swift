@@ -1,7 +1,8 @@
 //  What the header of a gateway request says about the call (spec grpc-v3 13).
 
 import EtcdNet
-import NIOHTTP1
+
+import struct NIOHTTP1.HTTPHeaders
 
 extension CallMetadata {
     /// Never takes the user from the client's certificate, as in etcd, where the gateway is a

@@ -28,6 +28,8 @@ final class RecipeSession<Response: ProtobufMessage>: EdgeWaiter {
     private var watch: RecipeWatch?
     /// Called once when the call ends without success. It may leave work with `discard`.
     var onEnd: ((RecipeEnd) -> Void)?
+    /// Whether a failure looks like a success to the client.
+    var failsSilently = false
 
     init(_ call: V3Call<Response>, _ handler: RequestHandler) {
         self.call = call
@@ -95,7 +97,7 @@ final class RecipeSession<Response: ProtobufMessage>: EdgeWaiter {
         }
     }
 
-    /// Watches until `stopWatching`. While the client takes no more answers, neither does the watch.
+    /// Watches until `stopWatching`; held back while the client takes no more answers.
     func watch(_ request: WatchCreateRequest, take: @escaping (RecipeWatch.News) -> Void) {
         stopWatching()
         switch RecipeWatch.start(request, handler: handler, edge: call.edge, take: take) {
@@ -125,6 +127,7 @@ final class RecipeSession<Response: ProtobufMessage>: EdgeWaiter {
         let onEnd = onEnd
         self.onEnd = nil
         onEnd?(.failed)
+        if failsSilently { return call.finish() }
         call.fail(GRPCStatus(.unknown, message))
     }
 

@@ -101,6 +101,7 @@ final class CallGate: Sendable {
             throw GRPCStatus(.unavailable, "etcdserver: rpc not supported for learner")
         }
         if metadata.requiresLeader, !facts.knowsLeader { throw .noLeader }
+        if metadata.timeoutMilliseconds == 0 { throw .deadlineExceeded }
     }
 
     func leaderWatch(of edge: HTTPEdge) -> LeaderWatch? {

@@ -92,6 +92,10 @@ struct IndexEntry {
         IndexEntry(node, slot).set(state)
     }
 
+    func setPast(_ past: UInt32) {
+        start.storeBytes(of: past, toByteOffset: 4, as: UInt32.self)
+    }
+
     /// Overwrites everything but the key; `state` must have a lease exactly if the entry has one.
     func set(_ state: KeyState) {
         precondition(hasLease == (state.lease != 0))

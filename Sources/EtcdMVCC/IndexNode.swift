@@ -359,13 +359,13 @@ struct IndexNode: Equatable {
     }
 
     /// Gives the children from `first` through `last` the longest prefix that their keys in this
-    /// branch vouch for. Of the outermost children one bound stands further up, so that they get
-    /// what this branch has itself.
-    func setPrefixes(first: Int, last: Int) {
+    /// branch vouch for, unless they know a longer one. Of the outermost children one bound stands
+    /// further up, so that they get what this branch has itself.
+    func improvePrefixes(first: Int, last: Int) {
         for slot in max(first, 0)...min(last, count - 1) {
             let isInner = slot > 0 && slot + 1 < count
             let length = isInner ? KeyOrder.common(key(slot), key(slot + 1)) : prefixLength
-            child(slot).setPrefixLength(length)
+            child(slot).setPrefixLength(max(length, child(slot).prefixLength))
         }
     }
 

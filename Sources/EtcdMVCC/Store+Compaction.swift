@@ -5,7 +5,28 @@ import RuntimeCore
 import Synchronization
 
 extension Store {
-    /// A compaction has records left to delete.
+    /// A compaction that is not finished.
+    struct Compaction {
+        let revision: Int64
+        var phase: Phase
+        var records: CompactedRecords
+
+        enum Phase {
+            /// Finds what to delete in the index and forgets it there; keys below are done.
+            case index(Bytes)
+            /// Deletes the records found.
+            case records
+        }
+
+        /// `previous` is the compaction before it.
+        init(at revision: Int64, after previous: Int64) {
+            self.revision = revision
+            phase = .index(.empty)
+            records = CompactedRecords(previous: previous, main: revision)
+        }
+    }
+
+    /// A compaction has work left to do.
     package var hasCompaction: Bool { compaction != nil }
 
     /// Makes revisions below `revision` unreadable, and lets `compactStep` delete what no read
@@ -15,54 +36,58 @@ extension Store {
     /// that no crash leaves deletions without it.
     /// - Throws: `compacted` when that was compacted before, `futureRevision`.
     package func beginCompaction(at revision: Int64) throws(MVCCError) {
-        if revision <= reader.compactRevision { throw .compacted }
+        let previous = reader.compactRevision
+        if revision <= previous { throw .compacted }
         if revision > reader.currentRevision { throw .futureRevision }
         write(revision, to: StoreBuckets.scheduledCompactRevision)
         reader.publishCompaction(revision)
-        // Whatever an unfinished one has left goes with this one, from the first key on.
-        compaction = Compaction(revision: revision)
+        var next = Compaction(at: revision, after: previous)
+        // What an unfinished one has taken out of the index can be found nowhere else.
+        if var unfinished = compaction {
+            for key in unfinished.records.take(Int.max) { next.records.append(key) }
+        }
+        compaction = next
     }
 
-    /// Deletes up to `limit` records; `true` when none are left and the compaction is finished.
+    /// Takes the compaction a step further: looks at some part of the index, or deletes up to
+    /// `limit` records. `true` when it is finished, or none is under way.
     package func compactStep(limit: Int) -> Bool {
-        guard var compaction else { return true }
+        guard var current = compaction.take() else { return true }
         let limit = max(limit, 1)
+        switch current.phase {
+        case .index(let position):
+            compactIndex(&current, from: position, limit: limit)
+        case .records:
+            for key in current.records.take(limit) {
+                backend.delete(StoreBuckets.key, key: key.bytes)
+            }
+            if current.records.count == 0 {
+                write(current.revision, to: StoreBuckets.finishedCompactRevision)
+                return true
+            }
+        }
+        compaction = current
+        return false
+    }
+
+    /// One leaf of the index after the other, unlocked in between, until enough are seen or enough
+    /// is found.
+    private func compactIndex(_ current: inout Compaction, from start: Bytes, limit: Int) {
+        var position = start
         var removed: [RevisionKey] = []
-        var isFinished = false
-        reader.state.withLock { state in
-            isFinished = state.index.compactNext(
-                at: compaction.revision, from: &compaction.position, limit: limit,
-                keysMax: limit * settings.compactionKeysPerRecord, into: &removed)
+        for _ in 0..<settings.compactionLeavesMax where removed.count < limit {
+            let isDone = reader.state.withLock { state in
+                state.index.compactNext(
+                    at: current.revision, from: &position, limit: limit, into: &removed)
+            }
+            current.phase = isDone ? .records : .index(position)
+            if isDone { break }
         }
-        for key in removed { backend.delete(StoreBuckets.key, key: key.bytes) }
-        if isFinished {
-            write(compaction.revision, to: StoreBuckets.finishedCompactRevision)
-        }
-        self.compaction = isFinished ? nil : compaction
-        return isFinished
+        for key in removed { current.records.append(key) }
     }
 
     private func write(_ revision: Int64, to key: Bytes) {
         let value = RevisionKey(Revision(main: revision, sub: 0)).bytes
         backend.put(StoreBuckets.meta, key: key, value: value)
-    }
-}
-
-extension TreeIndex {
-    /// Compacts keys from `position` on until `limit` revisions are removed or `keysMax` keys have
-    /// been looked at; `true` when no key is left.
-    mutating func compactNext(
-        at main: Int64, from position: inout Bytes, limit: Int, keysMax: Int,
-        into removed: inout [RevisionKey]
-    ) -> Bool {
-        let keys = compactableKeys(from: position, limit: keysMax)
-        for key in keys {
-            let isDone = key.withUnsafeBytes {
-                compact($0, at: main, limit: limit - removed.count, into: &removed)
-            }
-            position = isDone ? Bytes(key.array + [0]) : key
-            if !isDone || removed.count >= limit { return false }
-        }
-        return keys.count < keysMax
     }
 }

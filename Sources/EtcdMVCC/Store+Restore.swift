@@ -7,6 +7,8 @@ import RuntimeCore
 final class StoreContent {
     private(set) var currentRevision: Int64 = 1
     private(set) var compactRevision: Int64 = -1
+    /// The last compaction that was finished; -1 when there was none.
+    private(set) var finishedCompaction: Int64 = -1
     /// A compaction that was begun and not finished. Its revision counts as compacted.
     private(set) var unfinishedCompaction: Int64?
     private var index: TreeIndex? = TreeIndex()
@@ -17,7 +19,8 @@ final class StoreContent {
         let scheduled = try Self.revision(StoreBuckets.scheduledCompactRevision, backend)
         restoreIndex(from: backend)
         if let problem { throw problem }
-        if let finished { compactRevision = finished }
+        if let finished { finishedCompaction = finished }
+        compactRevision = finishedCompaction
         if let scheduled, scheduled > compactRevision {
             compactRevision = scheduled
             unfinishedCompaction = scheduled

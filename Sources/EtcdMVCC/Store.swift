@@ -14,9 +14,9 @@ import Synchronization
 /// after a crash the log is applied again from the index that was committed with them.
 package final class Store {
     package struct Settings: Sendable {
-        /// Keys looked at in one step of a compaction for each record it may delete: a step ends
-        /// even if it finds nothing to delete.
-        package var compactionKeysPerRecord = 4
+        /// Leaves of the index that one step of a compaction looks at, with some fifty keys each:
+        /// about a millisecond.
+        package var compactionLeavesMax = 64
 
         package init() {}
     }
@@ -28,13 +28,6 @@ package final class Store {
     var events: [StoreEvent] = []
     /// What is left of a compaction.
     var compaction: Compaction?
-
-    /// A compaction whose records are being deleted.
-    struct Compaction {
-        let revision: Int64
-        /// Keys below it are done.
-        var position = Bytes.empty
-    }
 
     /// Reads the index from `backend` and takes up a compaction that was not finished.
     ///
@@ -74,7 +67,9 @@ package final class Store {
     /// Reads everything anew from the backend; `reader` stays the same object.
     package func restore() throws(MVCCError) {
         let content = try StoreContent(of: backend)
-        compaction = content.unfinishedCompaction.map { Compaction(revision: $0) }
+        compaction = content.unfinishedCompaction.map {
+            Compaction(at: $0, after: content.finishedCompaction)
+        }
         reader.install(
             content.takeIndex(), current: content.currentRevision,
             compact: content.compactRevision)

@@ -3,114 +3,114 @@
 import RuntimeCore
 
 extension TreeIndex {
-    /// The next keys, not below `lower`, of which a compaction may remove something.
-    func compactableKeys(from lower: Bytes, limit: Int) -> [Bytes] {
-        var keys: [Bytes] = []
-        lower.withUnsafeBytes { lower in
-            _ = visitCompactable(root, from: lower) { key in
-                keys.append(Bytes(Array(key)))
-                return keys.count < limit
-            }
-        }
-        return keys
+    /// Where a compaction of one leaf ended.
+    private enum Progress {
+        /// Nothing to remove here or behind.
+        case nothing
+        /// Goes on with this key; `nil` is behind everything below the node.
+        case upTo([UInt8]?)
     }
 
-    private func visitCompactable(
-        _ node: IndexNode, from lower: UnsafeRawBufferPointer?,
-        _ body: (UnsafeRawBufferPointer) -> Bool
-    ) -> Bool {
-        if node.summary.compactable == 0 { return true }
-        if node.isLeaf {
-            let first = lower.map { node.search($0).slot } ?? 0
-            for slot in first..<node.count {
-                let entry = IndexEntry(node, slot)
-                let isCompactable = entry.isTombstone || entry.past != KeyIndexTable.none
-                if isCompactable, !body(entry.key) { return false }
-            }
-            return true
-        }
-        let first = lower.map { node.childSlot(for: $0) } ?? 0
-        for slot in first..<node.count {
-            let inner = slot == first ? lower : nil
-            if !visitCompactable(node.child(slot), from: inner, body) { return false }
-        }
-        return true
-    }
-
-    /// Removes revisions of `key` that no read at `main` or later needs, at most about `limit`.
+    /// Removes revisions that no read at `main` or later needs from the keys of one leaf, the first
+    /// that has any and lies not below `position`; at most `limit` of them.
     ///
-    /// Kept are the newest revision at `main`, unless it is a deletion older than `main`, and all
-    /// newer ones.
-    /// - Returns: whether everything removable has been removed.
-    mutating func compact(
-        _ key: UnsafeRawBufferPointer, at main: Int64, limit: Int,
+    /// Of every key the newest revision at `main` is kept, unless it is a deletion older than
+    /// `main`, and all newer ones.
+    /// - Returns: whether no key is left; otherwise `position` is where to go on.
+    mutating func compactNext(
+        at main: Int64, from position: inout Bytes, limit: Int,
         into removed: inout [RevisionKey]
     ) -> Bool {
         liveChange = 0
         compactableChange = 0
-        let isDone = compact(key, in: root, at: main, limit: limit, into: &removed)
-        while !root.isLeaf, root.count <= 1 {
+        let most = removed.count + limit
+        let progress = position.withUnsafeBytes {
+            compact(root, from: $0, at: main, until: most, into: &removed)
+        }
+        while !root.isLeaf, root.count == 1 {
             let old = root
-            root = old.count == 1 ? old.child(0) : IndexNode.make(level: 0)
+            root = old.child(0)
             old.deallocate()
         }
-        return isDone
+        guard case .upTo(let next?) = progress else { return true }
+        position = Bytes(next)
+        return false
     }
 
     private mutating func compact(
-        _ key: UnsafeRawBufferPointer, in node: IndexNode, at main: Int64, limit: Int,
+        _ node: IndexNode, from lower: UnsafeRawBufferPointer?, at main: Int64, until most: Int,
         into removed: inout [RevisionKey]
-    ) -> Bool {
+    ) -> Progress {
+        if node.summary.compactable == 0 { return .nothing }
         if node.isLeaf {
-            return compactLeaf(key, in: node, at: main, limit: limit, into: &removed)
+            let first = lower.map { node.search($0).slot } ?? 0
+            let next = compactLeaf(node, from: first, at: main, until: most, into: &removed)
+            updateSummary(of: node, maxMain: 0)
+            return .upTo(next)
         }
-        let slot = node.childSlot(for: key)
-        let child = node.child(slot)
-        let isDone = compact(key, in: child, at: main, limit: limit, into: &removed)
-        updateSummary(of: node, maxMain: 0)
-        if child.usedBytes < IndexNode.capacity / 4 { merge(slot, of: node) }
+        let first = lower.map { node.childSlot(for: $0) } ?? 0
+        for slot in first..<node.count {
+            let child = node.child(slot)
+            let progress = compact(
+                child, from: slot == first ? lower : nil, at: main, until: most, into: &removed)
+            guard case .upTo(let inside) = progress else { continue }
+            let next = inside ?? (slot + 1 < node.count ? Array(node.key(slot + 1)) : nil)
+            updateSummary(of: node, maxMain: 0)
+            if child.usedBytes < IndexNode.capacity / 4 { merge(slot, of: node) }
+            return .upTo(next)
+        }
+        return .nothing
+    }
+
+    /// Returns the key to go on with; `nil` when the leaf is done.
+    private mutating func compactLeaf(
+        _ leaf: IndexNode, from first: Int, at main: Int64, until most: Int,
+        into removed: inout [RevisionKey]
+    ) -> [UInt8]? {
+        var slot = first
+        while slot < leaf.count {
+            let entry = IndexEntry(leaf, slot)
+            if !entry.isTombstone, entry.past == KeyIndexTable.none {
+                slot += 1
+                continue
+            }
+            let isDone = compactPast(
+                of: entry, at: main, limit: most - removed.count, into: &removed)
+            if !isDone || removed.count >= most { return Array(leaf.key(slot)) }
+            if entry.isTombstone, entry.main < main {
+                removed.append(RevisionKey(entry.revision, isTombstone: true))
+                compactableChange -= 1
+                leaf.freeKey(slot)
+                leaf.removeSlot(slot)
+            } else {
+                slot += 1
+            }
+        }
+        return nil
+    }
+
+    private mutating func compactPast(
+        of entry: IndexEntry, at main: Int64, limit: Int, into removed: inout [RevisionKey]
+    ) -> Bool {
+        let past = entry.past
+        guard past != KeyIndexTable.none else { return true }
+        let isDone = pasts[past].compact(
+            at: main, isReplaced: entry.main <= main, limit: limit, into: &removed)
+        if isDone, pasts[past].isEmpty {
+            pasts.remove(past)
+            entry.setPast(KeyIndexTable.none)
+            if !entry.isTombstone { compactableChange -= 1 }
+        }
         return isDone
     }
 
-    private mutating func compactLeaf(
-        _ key: UnsafeRawBufferPointer, in leaf: IndexNode, at main: Int64, limit: Int,
-        into removed: inout [RevisionKey]
-    ) -> Bool {
-        let (slot, isFound) = leaf.search(key)
-        guard isFound else { return true }
-        var state = IndexEntry(leaf, slot).state
-        let isReplaced = state.revision.main <= main
-        if state.past != KeyIndexTable.none {
-            let isDone = pasts[state.past].compact(
-                at: main, isReplaced: isReplaced, limit: limit, into: &removed)
-            if !isDone { return false }
-            if pasts[state.past].isEmpty {
-                pasts.remove(state.past)
-                state.past = KeyIndexTable.none
-                IndexEntry(leaf, slot).set(state)
-                if !state.isTombstone { compactableChange = -1 }
-            }
-        }
-        if state.isTombstone, state.revision.main < main {
-            precondition(state.past == KeyIndexTable.none)
-            removed.append(RevisionKey(state.revision, isTombstone: true))
-            compactableChange = -1
-            leaf.freeKey(slot)
-            leaf.removeSlot(slot)
-        }
-        updateSummary(of: leaf, maxMain: 0)
-        return true
-    }
+    // MARK: merging
 
-    /// Joins a child that has become small with a neighbour, if one node can hold both.
+    /// Joins a child that has become small with a neighbour, if one node can hold both. An empty
+    /// one always finds room, unless it is alone.
     private func merge(_ slot: Int, of branch: IndexNode) {
-        if branch.count == 1 {
-            if branch.child(0).count == 0 { removeChild(0, of: branch) }
-            return
-        }
-        let left = slot > 0 ? slot - 1 : slot
-        if join(left, of: branch) || slot == 0 || slot + 1 == branch.count { return }
-        _ = join(slot, of: branch)
+        if slot > 0, join(slot - 1, of: branch) { return }
+        if slot + 1 < branch.count { _ = join(slot, of: branch) }
     }
 
     /// Moves the child behind `slot` into the one at `slot`; `false` when there is no room.
@@ -119,13 +119,15 @@ extension TreeIndex {
         let right = branch.child(slot + 1)
         let separator = branch.key(slot + 1)
         let separatorBytes = left.isLeaf ? 0 : IndexNode.branchEntryBytes(keyBytes: separator.count)
+        let hasEmpty = left.count == 0 || right.count == 0
+        precondition(left.isLeaf || !hasEmpty)
         // A little room stays, so that the next insertion does not split it again at once.
-        let limit = IndexNode.capacity * 7 / 8
+        let limit = hasEmpty ? IndexNode.capacity : IndexNode.capacity * 7 / 8
         guard left.usedBytes + right.usedBytes + separatorBytes <= limit else { return false }
-        // The joined node has wider bounds than either had, which may share less.
-        left.setPrefixLength(
-            min(left.prefixLength, right.prefixLength, branch.prefixLength))
-        if !left.isLeaf, right.count > 0 {
+        // Both have the key between them as a bound, so that what each shares with it is shared
+        // by all.
+        left.setPrefixLength(min(left.prefixLength, right.prefixLength))
+        if !left.isLeaf {
             let first = right.child(0)
             right.removeSlot(0)
             left.insertChild(first, key: separator, at: left.count)
@@ -135,13 +137,7 @@ extension TreeIndex {
         right.deallocate()
         branch.freeKey(slot + 1)
         branch.removeSlot(slot + 1)
-        branch.setPrefixes(first: slot, last: slot)
+        branch.improvePrefixes(first: slot, last: slot)
         return true
-    }
-
-    private func removeChild(_ slot: Int, of branch: IndexNode) {
-        branch.child(slot).deallocate()
-        branch.freeKey(slot)
-        branch.removeSlot(slot)
     }
 }

@@ -194,7 +194,7 @@ struct TreeIndex: ~Copyable, @unchecked Sendable {
             split.separator.withUnsafeBytes {
                 branch.insertChild(split.node, key: $0, at: slot)
             }
-            branch.setPrefixes(first: slot - 1, last: slot)
+            branch.improvePrefixes(first: slot - 1, last: slot)
             let maxMain = max(
                 branch.child(slot - 1).summary.maxMain, split.node.summary.maxMain)
             updateSummary(of: branch, maxMain: maxMain)
@@ -210,7 +210,7 @@ struct TreeIndex: ~Copyable, @unchecked Sendable {
         split.separator.withUnsafeBytes {
             half.insertChild(split.node, key: $0, at: position)
         }
-        half.setPrefixes(first: position - 1, last: position)
+        half.improvePrefixes(first: position - 1, last: position)
         branch.summary = branch.computeSummary()
         right.summary = right.computeSummary()
         return Split(node: right, separator: separator)

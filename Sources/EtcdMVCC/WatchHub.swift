@@ -168,7 +168,7 @@ package final class WatchHub {
         let isSynced = stream.watchers.values.allSatisfy {
             watchers[Int($0)].pace == .synced && watchers[Int($0)].next <= revision + 1
         }
-        guard isSynced, !stream.watchers.isEmpty else { return }
+        guard isSynced else { return }
         stream.outbox.append(.progress(id: WatchDelivery.noWatcher, revision: revision))
         markDirty(number)
     }

@@ -138,6 +138,21 @@ final class HTTP1Session: ChannelDuplexHandler, ServerConnection {
         } else {
             process()
             closeIfIdle()
+            cutUnlessAnsweredSoon()
+        }
+    }
+
+    /// Whoever has ended the input and waits on, for an event or a lock, is most likely gone.
+    private func cutUnlessAnsweredSoon() {
+        guard closing == .no, let waiting = exchanges.first else { return }
+        let delay = TimeAmount.milliseconds(HTTPServerLimits.halfClosedMilliseconds)
+        loop.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+            guard let self, closing == .no else { return }
+            if exchanges.first === waiting, channelIsWritable {
+                cut()
+            } else {
+                cutUnlessAnsweredSoon()
+            }
         }
     }
 

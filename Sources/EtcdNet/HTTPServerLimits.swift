@@ -28,6 +28,9 @@ enum HTTPServerLimits {
     /// Time between the last answer and closing while the client still sends: closing at once
     /// would reset the connection, and the client could lose the answer (Go's value).
     static let lingerMilliseconds: Int64 = 500
+    /// Time in which a client that has ended its input is answered: it may have closed the socket,
+    /// which looks the same.
+    static let halfClosedMilliseconds: Int64 = 1_000
     /// Pause of accepting after the process or the system has run out of descriptors or memory.
     static let acceptRetryMilliseconds: Int64 = 100
     /// Length of the kernel's queue of connections not yet accepted.

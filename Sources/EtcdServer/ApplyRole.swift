@@ -112,8 +112,8 @@ package struct ApplyRole: Role {
         self.v3 = v3
         self.databases = databases
         v3Housekeeping = V3Housekeeping(
-            keyspace: v3, members: members, status: status, metrics: metrics,
-            databases: databases, clock: clock, logger: logger, compaction: settings.compaction,
+            keyspace: v3, members: members, status: status, databases: databases, clock: clock,
+            logger: logger, compaction: settings.compaction,
             electionMilliseconds: settings.electionMilliseconds, now: now)
         nextCheck = now.monotonic
         v3.set(start.confState)

@@ -154,8 +154,8 @@ package struct ConsensusRole: Role, ~Copyable {
             node.reportSnapshot(id, succeeded: succeeded)
         case .transferLeadership(let target):
             node.transferLeadership(to: target)
-        case .promote(let learner, let proposal):
-            promote(learner, proposal, &outputs)
+        case .promote(let learner, let proposal, let refusal):
+            promote(learner, proposal, otherwise: refusal, &outputs)
         case .campaign:
             node.campaign()
         }
@@ -163,7 +163,8 @@ package struct ConsensusRole: Role, ~Copyable {
 
     /// A learner far behind would cost the quorum a voter that cannot vote for anything new.
     private mutating func promote(
-        _ learner: MemberID, _ proposal: Proposal, _ outputs: inout [ConsensusOutput]
+        _ learner: MemberID, _ proposal: Proposal, otherwise refusal: ServerError?,
+        _ outputs: inout [ConsensusOutput]
     ) {
         let raft = node.status
         guard raft.role == .leader else {
@@ -174,6 +175,10 @@ package struct ConsensusRole: Role, ~Copyable {
         let match = raft.progress.first { $0.id == learner }?.match ?? 0
         guard Double(match.rawValue) >= Double(leaderMatch.rawValue) * 0.9 else {
             outputs.append(.failed([proposal.id], .learnerNotReady))
+            return
+        }
+        if let refusal {
+            outputs.append(.failed([proposal.id], refusal))
             return
         }
         hold(proposal, &outputs)
@@ -268,6 +273,11 @@ package struct ConsensusRole: Role, ~Copyable {
             dispatch(node.ready(), &outputs)
         }
         status.publish(term: node.term, committed: node.commit)
+        // What this run has to say leaves after it: a vote for somebody else comes too late to find
+        // this still set.
+        status.publish(
+            leadsUndisputed: isAlone && confChangeAwaited == nil && node.role == .leader
+                && node.hasAppliedInTerm)
     }
 
     /// Nobody else could lead. Only once everything known to be committed is applied: an entry

@@ -2,8 +2,8 @@
 //  members from 3.6 on look for it (spec peer-and-disk 6).
 
 package import EtcdBackend
-import EtcdMembership
 import EtcdMVCC
+import EtcdMembership
 import Protobuf
 package import Raft
 package import RuntimeCore

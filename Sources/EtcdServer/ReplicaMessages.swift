@@ -46,8 +46,9 @@ package enum ConsensusInput: Sendable {
     case peerUnreachable(MemberID)
     case snapshotSent(MemberID, succeeded: Bool)
     case transferLeadership(to: MemberID)
-    /// Make a voter of this learner, if it has nearly all of the leader's log.
-    case promote(MemberID, Proposal)
+    /// Make a voter of this learner, if it has nearly all of the leader's log and nothing else
+    /// speaks against it.
+    case promote(MemberID, Proposal, otherwise: ServerError?)
     /// Campaign without waiting for the election timeout (a lone voter at start).
     case campaign
 }

@@ -13,9 +13,6 @@ package final class ReplicaMetrics: Sendable {
     package let walWriteBytes = Counter()
     package let snapshotSave = Histogram(first: 0.001, count: 14)
     package let applyV2 = Histogram(first: 0.0001, count: 20)
-    package let backendCommit = Histogram(first: 0.001, count: 14)
-    package let compactionPause = Histogram(first: 1, count: 13)
-    package let leasesExpired = Counter()
 
     package init() {}
 

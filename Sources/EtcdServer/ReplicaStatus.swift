@@ -16,6 +16,7 @@ package final class ReplicaStatus: Sendable {
     private let stoppingValue = Atomic<Bool>(false)
     private let leaderLostValue = Atomic<UInt64>(0)
     private let storageFullValue = Atomic<Bool>(false)
+    private let undisputedValue = Atomic<Bool>(false)
 
     package init() {}
 
@@ -29,6 +30,10 @@ package final class ReplicaStatus: Sendable {
 
     /// The disk refuses to take more: writes are turned away until it has room again.
     package var isStorageFull: Bool { storageFullValue.load(ordering: .acquiring) }
+    /// This member leads and is the only voter: nobody else can have accepted a write that it does
+    /// not know, so that its applied state is as good as a confirmed one. Ends before a vote or a
+    /// change of the membership that would end it can have an effect.
+    package var leadsUndisputed: Bool { undisputedValue.load(ordering: .acquiring) }
     /// When this member last lost its leader; `nil` if it never did.
     package var leaderLostAt: Instant? {
         let value = leaderLostValue.load(ordering: .relaxed)
@@ -62,6 +67,10 @@ package final class ReplicaStatus: Sendable {
     func publish(term: Term, committed: LogIndex) {
         termValue.store(term.rawValue, ordering: .releasing)
         committedValue.store(committed.rawValue, ordering: .releasing)
+    }
+
+    func publish(leadsUndisputed: Bool) {
+        undisputedValue.store(leadsUndisputed, ordering: .releasing)
     }
 
     func publish(applied: LogIndex) { appliedValue.store(applied.rawValue, ordering: .releasing) }

@@ -109,8 +109,8 @@ private struct KeyUses {
 
     private func isDeleted(_ key: Bytes) -> Bool {
         deletes.contains { range in
+            // etcd does not see an end of one zero byte as the end of all keys here.
             if range.end.isEmpty { return key == range.key }
-            if range.end.count == 1, range.end[0] == 0 { return key >= range.key }
             return key >= range.key && key < range.end
         }
     }

@@ -8,13 +8,14 @@ import RuntimeCore
 extension RequestHandler {
     /// Who the caller is as far as permissions go; nobody while auth is off.
     func authInfo(_ context: CallContext) -> Result<AuthInfo, ServerError> {
-        guard v3.auth.isEnabled else { return .success(AuthInfo()) }
         if let token = context.token {
+            // Also while auth is off, when there are no tokens: etcd 3.5 is as strict.
             guard
                 let info = v3.auth.info(ofToken: token, now: clock.now().monotonic)
             else { return .failure(.invalidAuthToken) }
             return .success(info)
         }
+        guard v3.auth.isEnabled else { return .success(AuthInfo()) }
         if let name = context.commonName {
             return .success(AuthInfo(username: name, revision: v3.auth.revision))
         }
@@ -25,7 +26,7 @@ extension RequestHandler {
     func refusal(
         _ context: CallContext, _ check: (AccessChecks) -> AuthError?
     ) -> ServerError? {
-        guard v3.auth.isEnabled else { return nil }
+        guard v3.auth.isEnabled || context.token != nil else { return nil }
         switch authInfo(context) {
         case .failure(let error): return error
         case .success(let info):
@@ -111,9 +112,10 @@ extension RequestHandler {
 
     private func hash(
         _ password: String, _ address: ReplyAddress,
-        then propose: @escaping @Sendable (RequestHandler, String) -> Result<
-            RequestID, ServerError
-        >
+        then propose:
+            @escaping @Sendable (RequestHandler, String) -> Result<
+                RequestID, ServerError
+            >
     ) {
         let handler = self
         background.submit {
@@ -122,9 +124,10 @@ extension RequestHandler {
                     .failure(
                         .other("bcrypt: password length exceeds 72 bytes")), address)
             }
-            var text: [UInt8] = []
-            ProtobufJSON.writeBase64(hash, into: &text)
-            handler.deliver(propose(handler, String(decoding: text, as: UTF8.self)), address)
+            var quoted: [UInt8] = []
+            ProtobufJSON.writeBase64(hash, into: &quoted)
+            let text = String(decoding: quoted.dropFirst().dropLast(), as: UTF8.self)
+            handler.deliver(propose(handler, text), address)
         }
     }
 

@@ -27,19 +27,24 @@ extension RequestHandler {
             return .failure(.memberNotFound(member.rawValue))
         }
         guard current.isLearner else { return .failure(.memberNotLearner) }
-        if settings.strictReconfigCheck {
-            let voters = members.list.filter { !$0.isLearner }
-            let started = voters.filter(\.isStarted).count + (current.isStarted ? 1 : 0)
-            if started < (voters.count + 1) / 2 + 1 { return .failure(.notEnoughStartedMembers) }
-        }
         let id = makeID()
         let change = ConfChange(
             id: id.rawValue, kind: .addNode, node: member,
             context: Bytes(ConfChangeContext.promotionJSON(of: member)))
+        let refusal = refusalToPromote()
         return submit(id, address: address) { expires in
             .promote(
-                member, Proposal(id: id.rawValue, payload: .confChange(change), expires: expires))
+                member, Proposal(id: id.rawValue, payload: .confChange(change), expires: expires),
+                otherwise: refusal)
         }
+    }
+
+    /// etcd's strict-reconfig-check; the learner itself counts as started.
+    private func refusalToPromote() -> ServerError? {
+        guard settings.strictReconfigCheck else { return nil }
+        let voters = members.list.filter { !$0.isLearner }
+        let started = voters.filter(\.isStarted).count + 1
+        return started < (voters.count + 1) / 2 + 1 ? .notEnoughStartedMembers : nil
     }
 
     package func clusterMembers(_ members: [Member]) -> [ClusterMember] {

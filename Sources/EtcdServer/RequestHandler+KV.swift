@@ -113,6 +113,7 @@ extension RequestHandler {
             return .failure(refusal)
         }
         do throws(MVCCError) {
+            v3.metrics.ranges.add()
             var response = try v3.reader.range(request)
             response.header = header(revision: response.header?.revision ?? 0)
             return .success(response)
@@ -130,6 +131,7 @@ extension RequestHandler {
         do throws(MVCCError) {
             var response = try v3.reader.readTxn(request)
             response.header = header(revision: response.header?.revision ?? 0)
+            v3.metrics.count(request, succeeded: response.succeeded)
             return .success(response)
         } catch {
             return .failure(ServerError(error))
@@ -138,6 +140,7 @@ extension RequestHandler {
 
     func startRead(isLocal: Bool, _ address: ReplyAddress) -> Result<ReadStart, ServerError> {
         if isLocal { return status.isStopping ? .failure(.stopped) : .success(.now) }
+        if status.leadsUndisputed, !status.isStopping { return .success(.now) }
         if isLearner { return .failure(.learnerNotSupported) }
         return linearizableBarrier(address: address).map { .afterBarrier($0) }
     }

@@ -47,6 +47,7 @@ extension RequestHandler {
         if status.role == .leader {
             switch v3.lessor.renew(id, now: clock.now().monotonic) {
             case .renewed(let ttl):
+                v3.metrics.leasesRenewed.add()
                 response.ttl = ttl
                 return .here(response)
             case .renewedOnceApplied(let ttl, let checkpoint):
@@ -69,7 +70,9 @@ extension RequestHandler {
     package func leaseTimeToLive(_ request: LeaseTimeToLiveRequest, context: CallContext?)
         -> LeaseAnswer<LeaseTimeToLiveResponse>
     {
-        if request.keys, let context, let refusal = refusal(context, { $0.refusalOfReads(ofLease: request.id) }) {
+        if request.keys, let context,
+            let refusal = refusal(context, { $0.refusalOfReads(ofLease: request.id) })
+        {
             return .failed(refusal)
         }
         guard status.role == .leader else {

@@ -44,6 +44,8 @@ extension RequestHandler {
             do throws(MVCCError) {
                 var response = try handler.v3.reader.hashKV(at: request.revision)
                 response.header = handler.header(revision: response.header?.revision ?? 0)
+                // Known from 3.6 on only.
+                response.hashRevision = 0
                 result = .success(.hashKV(response))
             } catch {
                 result = .failure(ServerError(error))
@@ -98,6 +100,9 @@ extension RequestHandler {
         guard let version = members.clusterVersion.flatMap({ SemanticVersion($0) }) else {
             return .clusterVersionUnavailable
         }
+        guard [.validate, .enable, .cancel].contains(request.action) else {
+            return .unknownMethod
+        }
         if request.action == .cancel {
             return v3.downgrade.isEnabled ? nil : .noInflightDowngrade
         }
@@ -115,7 +120,8 @@ extension RequestHandler {
         _ request: DowngradeRequest, context: CallContext, address: ReplyAddress
     ) -> Result<RequestID, ServerError> {
         if let refusal = refusalOfDowngrade(request) { return .failure(refusal) }
-        let target = request.action == .enable ? SemanticVersion(downgradeTarget: request.version) : nil
+        let target =
+            request.action == .enable ? SemanticVersion(downgradeTarget: request.version) : nil
         return proposeDowngrade(target: target, context, address)
     }
 

@@ -236,7 +236,8 @@ package final class RequestHandler: Sendable {
                 (voters.count == 1 && started == 1) || started >= (voters.count + 1) / 2 + 1
             if !isReady { return .notEnoughStartedMembers }
         }
-        return current.allSatisfy(isConnected) ? nil : .unhealthyCluster
+        let voters = current.filter { !$0.isLearner }
+        return voters.allSatisfy(isConnected) ? nil : .unhealthyCluster
     }
 
     private func refusalToRemove(_ id: MemberID) -> ServerError? {

@@ -67,6 +67,7 @@ struct V3Applier {
         if let refusal = writeRefusal { return .failure(refusal) }
         let fits = admits(SpaceQuota.cost(request))
         return answer(fits: fits) { (own: V3Applier) throws(MVCCError) in
+            own.keyspace.views.metrics.count(request)
             var response = try own.keyspace.store.put(request, leases: own.keyspace.attachments)
             own.complete(&response.header)
             return .put(response)
@@ -80,14 +81,18 @@ struct V3Applier {
         let fits = admits(cost)
         return answer(fits: fits) { (own: V3Applier) throws(MVCCError) in
             var response = try own.keyspace.store.txn(request, leases: own.keyspace.attachments)
+            own.keyspace.views.metrics.count(request, succeeded: response.succeeded)
             own.complete(&response.header)
             return .txn(response)
         }
     }
 
-    private mutating func deleteRange(_ request: DeleteRangeRequest) -> Result<V3Result, ServerError> {
+    private mutating func deleteRange(_ request: DeleteRangeRequest) -> Result<
+        V3Result, ServerError
+    > {
         if keyspace.alarms.isCorrupt { return .failure(.corrupt) }
         return perform { (own: V3Applier) throws(MVCCError) in
+            own.keyspace.views.metrics.deletes.add()
             var response = try own.keyspace.store.deleteRange(
                 request, leases: own.keyspace.attachments)
             own.complete(&response.header)
@@ -131,6 +136,8 @@ struct V3Applier {
                 outgrewQuota = true
                 return .failure(.databaseSpaceExceeded)
             }
+            keyspace.views.metrics.leasesGranted.add()
+            keyspace.views.metrics.leaseTTL.observe(Double(ttl))
             var response = LeaseGrantResponse()
             complete(&response.header)
             response.id = request.id
@@ -141,7 +148,9 @@ struct V3Applier {
         }
     }
 
-    private mutating func leaseRevoke(_ request: LeaseRevokeRequest) -> Result<V3Result, ServerError> {
+    private mutating func leaseRevoke(_ request: LeaseRevokeRequest) -> Result<
+        V3Result, ServerError
+    > {
         if keyspace.alarms.isCorrupt { return .failure(.corrupt) }
         let keys: [Bytes]
         do throws(LeaseError) {
@@ -152,6 +161,7 @@ struct V3Applier {
         return perform { (own: V3Applier) throws(MVCCError) in
             try own.keyspace.store.deleteKeys(keys, leases: own.keyspace.attachments)
             own.keyspace.lessor.remove(request.id, from: own.keyspace.backend)
+            own.keyspace.views.metrics.leasesRevoked.add()
             var response = LeaseRevokeResponse()
             own.complete(&response.header)
             return .leaseRevoke(response)

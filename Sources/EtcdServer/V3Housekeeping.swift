@@ -10,6 +10,7 @@ import EtcdProto
 import Logging
 import Raft
 import RuntimeCore
+import Synchronization
 
 struct V3Housekeeping {
     private static let checkMilliseconds: UInt64 = 100
@@ -20,7 +21,6 @@ struct V3Housekeeping {
     private let keyspace: V3Keyspace
     private let members: MemberDirectory
     private let status: ReplicaStatus
-    private let metrics: ReplicaMetrics
     private let databases: SnapshotDatabases
     private let clock: any Clock
     private let logger: Logger
@@ -36,17 +36,17 @@ struct V3Housekeeping {
     private var primaryTerm: Term?
     private var defragmentWaiters: [ReplyAddress] = []
     private var isDefragmenting = false
+    private var defragmentBegan = Instant(nanoseconds: 0)
     private var nextRequest: UInt64
 
     init(
         keyspace: V3Keyspace, members: MemberDirectory, status: ReplicaStatus,
-        metrics: ReplicaMetrics, databases: SnapshotDatabases, clock: any Clock, logger: Logger,
+        databases: SnapshotDatabases, clock: any Clock, logger: Logger,
         compaction: AutoCompactor.Mode, electionMilliseconds: UInt64, now: Moment
     ) {
         self.keyspace = keyspace
         self.members = members
         self.status = status
-        self.metrics = metrics
         self.databases = databases
         self.clock = clock
         self.logger = logger
@@ -83,6 +83,8 @@ struct V3Housekeeping {
             nextCheck = now.monotonic.advanced(byMilliseconds: V3Housekeeping.checkMilliseconds)
             lead(now.monotonic, &outputs)
             databases.dropUnclaimed(now: now.monotonic)
+            let counts = keyspace.hub.counts
+            keyspace.views.metrics.watches.withLock { $0 = counts }
         }
         announceWatches(&replies)
         return commitIfDue(now.monotonic, &replies)
@@ -139,7 +141,7 @@ struct V3Housekeeping {
         if let next = nextCompactionStep, now < next { return }
         let start = clock.now().monotonic
         let isFinished = keyspace.store.compactStep(limit: keyspace.settings.compactionBatch)
-        metrics.compactionPause.observe(
+        keyspace.views.metrics.compactionPause.observe(
             Double(clock.now().monotonic.nanoseconds(since: start)) / 1e6)
         guard isFinished else {
             nextCompactionStep = now.advanced(
@@ -168,7 +170,7 @@ struct V3Housekeeping {
             }
             commitNotBefore = nil
             let took = clock.now().monotonic.nanoseconds(since: start)
-            metrics.backendCommit.observe(nanoseconds: took)
+            keyspace.views.metrics.backendCommit.observe(nanoseconds: took)
             if mustAnswer { answerCompactions(&replies) }
             return nil
         } catch {
@@ -212,7 +214,7 @@ struct V3Housekeeping {
             keyspace.lessor.promote(extendMilliseconds: electionMilliseconds, now: now)
         }
         for lease in keyspace.lessor.takeExpired(now: now, max: V3Housekeeping.expiredLeasesMax) {
-            metrics.leasesExpired.add()
+            keyspace.views.metrics.leasesExpired.add()
             var request = LeaseRevokeRequest()
             request.id = lease
             propose(.leaseRevoke(request), now, &outputs)
@@ -258,13 +260,16 @@ struct V3Housekeeping {
     mutating func defragment(
         _ address: ReplyAddress, replies: inout ReplyBatches, _ outputs: inout [ApplyOutput]
     ) {
-        if isDefragmenting || keyspace.holdsCommits {
+        // Whoever asks while one runs has its wish fulfilled by that one.
+        if isDefragmenting {
             defragmentWaiters.append(address)
             return
         }
         do throws(BackendError) {
             let job = try keyspace.backend.beginDefragment()
             isDefragmenting = true
+            defragmentBegan = clock.now().monotonic
+            keyspace.views.metrics.defragmentsNow.store(true, ordering: .relaxed)
             defragmentWaiters.append(address)
             logger.info("defragmenting", metadata: ["path": "\(keyspace.backend.path)"])
             outputs.append(
@@ -279,6 +284,10 @@ struct V3Housekeeping {
 
     mutating func finishDefragment(_ job: DefragmentJob, replies: inout ReplyBatches) {
         isDefragmenting = false
+        let metrics = keyspace.views.metrics
+        metrics.defragmentsNow.store(false, ordering: .relaxed)
+        metrics.defragmentation.observe(
+            nanoseconds: clock.now().monotonic.nanoseconds(since: defragmentBegan))
         let result: Result<V3Result, ServerError>
         let before = keyspace.views.backend.sizeBytes
         do throws(BackendError) {

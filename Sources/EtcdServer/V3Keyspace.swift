@@ -18,6 +18,7 @@ package final class V3Views: Sendable {
     package let alarms: Alarms
     package let auth: AuthStore
     package let quota: SpaceQuota
+    let metrics = V3Metrics()
     private let downgradeState = Mutex(DowngradeState())
 
     init(
@@ -98,7 +99,8 @@ package final class V3Keyspace {
 
     package static var buckets: [Bucket] {
         Lessor.buckets + AuthStore.buckets + [
-            StoreBuckets.key, StoreBuckets.meta, Alarms.bucket, DatabaseRecords.cluster, DatabaseRecords.members,
+            StoreBuckets.key, StoreBuckets.meta, Alarms.bucket, DatabaseRecords.cluster,
+            DatabaseRecords.members,
             DatabaseRecords.removedMembers,
         ]
     }

@@ -171,6 +171,8 @@ package struct RawNode: ~Copyable {
     package var term: Term { core.term }
     package var commit: LogIndex { core.log.committed }
     package var appliedIndex: LogIndex { core.log.applied }
+    /// Everything that earlier leaders committed is applied here too.
+    package var hasAppliedInTerm: Bool { core.log.term(at: core.log.applied) == core.term }
     /// The oldest entry in memory.
     package var firstIndex: LogIndex { core.log.firstIndex }
     /// `.none` unless this leader is handing over.

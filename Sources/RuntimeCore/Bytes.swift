@@ -2,6 +2,8 @@
 //  inlinable here was measured: other modules do not specialise it otherwise. It takes effect only
 //  together with `@usableFromInline` on the type and on the members that it touches.
 
+import Glibc
+
 /// An immutable run of bytes that shares its storage with the buffer it was cut from.
 ///
 /// Slicing never copies; equality, order and hash look at the content only. `Sendable` because the
@@ -88,13 +90,26 @@ package struct Bytes: Sendable {
 extension Bytes: Equatable, Hashable, Comparable {
     @usableFromInline
     package static func == (left: Bytes, right: Bytes) -> Bool {
-        left.count == right.count
-            && left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
+        left.count == right.count && compare(left, right) == 0
     }
 
     @usableFromInline
     package static func < (left: Bytes, right: Bytes) -> Bool {
-        left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.lexicographicallyPrecedes(b) } }
+        let order = compare(left, right)
+        return order != 0 ? order < 0 : left.count < right.count
+    }
+
+    /// The order of the part that both have.
+    private static func compare(_ left: Bytes, _ right: Bytes) -> CInt {
+        left.withUnsafeBytes { a in
+            right.withUnsafeBytes { b in
+                let count = min(a.count, b.count)
+                guard count > 0, let first = a.baseAddress, let second = b.baseAddress else {
+                    return 0
+                }
+                return memcmp(first, second, count)
+            }
+        }
     }
 
     @usableFromInline

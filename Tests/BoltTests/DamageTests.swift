@@ -116,7 +116,8 @@ import Testing
                 bytes[page * 1024 + offset] =
                     seed % 2 == 0
                     ? sound[other * 1024 + offset]
-                    : offset < 10 ? [2, 1][changes.random.below(2)] * UInt8(9 - offset)
+                    : offset < 10
+                        ? [2, 1][changes.random.below(2)] * UInt8(9 - offset)
                         : UInt8(changes.random.below(256))
             }
             try DamageTests.write(bytes, to: path)

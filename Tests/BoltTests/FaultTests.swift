@@ -51,6 +51,35 @@ import Testing
         #expect(contents(of: database.snapshots.pin())["key"]?.count == 2_001)
     }
 
+    @Test("whichever write of a commit fails, the file has the old or the new state")
+    func everyWrite() throws {
+        var outcomes: [Bytes?] = []
+        for writes in 0..<20 {
+            let disk = TestDisk()
+            let database = try FaultTests.database(disk)
+            let transaction = FaultTests.large(database)
+            transaction.put("key", key: "a", value: "2")
+            disk.writesLeft = writes
+            do throws(BoltError) {
+                try transaction.commit()
+                #expect(database.check() == [])
+                break
+            } catch {
+                #expect(FaultTests.kind(error) == .noSpace)
+            }
+            #expect(contents(of: database.snapshots.pin()) == ["key": ["a": "1"]])
+            database.close()
+            disk.writesLeft = nil
+            let again = try Database.open(path: FaultTests.path, in: disk)
+            #expect(again.check() == [])
+            outcomes.append(again.snapshots.pin().bucket("key")?.get("a"))
+        }
+        // The last write is the meta page; the disk of this test keeps the half that counts.
+        #expect(outcomes.count >= 2)
+        #expect(outcomes.dropLast().allSatisfy { $0 == "1" })
+        #expect(outcomes.last == "2")
+    }
+
     @Test("a file that cannot grow refuses the commit; smaller ones still fit")
     func noGrowth() throws {
         let disk = TestDisk()

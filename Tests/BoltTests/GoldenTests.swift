@@ -61,7 +61,8 @@ import Testing
         #expect(record.text.contains("0123456789abcdef0123456789abcdef"))
     }
 
-    @Test("a stored free list is the one that a walk finds", arguments: ["bbolt-4096", "bbolt-8192"])
+    @Test(
+        "a stored free list is the one that a walk finds", arguments: ["bbolt-4096", "bbolt-8192"])
     func freeLists(name: String) throws {
         let database = try GoldenTests.open(name)
         let list = try #require(database.storedList)

@@ -112,7 +112,8 @@ import Testing
         #expect(database.highWaterBytes < 12 << 20)
     }
 
-    @Test("the page size of the file counts, not the one asked for", arguments: [1024, 8192, 65_536])
+    @Test(
+        "the page size of the file counts, not the one asked for", arguments: [1024, 8192, 65_536])
     func pageSizes(pageSize: Int) throws {
         let disk = TestDisk()
         var options = BoltOptions()

@@ -1,5 +1,6 @@
 //  /v2/keys: what is proposed, and the bytes of the answers (spec http-v2 section 3).
 
+import EtcdEdge
 import EtcdProto
 import EtcdServer
 import EtcdV2Store

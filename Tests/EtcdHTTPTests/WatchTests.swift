@@ -1,5 +1,6 @@
 //  Long polls and streams (spec http-v2 section 4).
 
+import EtcdEdge
 import EtcdServer
 import EtcdV2Store
 import NIOCore

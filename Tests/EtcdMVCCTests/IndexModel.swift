@@ -97,16 +97,9 @@ struct IndexRun: ~Copyable {
         compacted = max(compacted, main)
         var removed: [RevisionKey] = []
         var position = Bytes.empty
-        while true {
-            let keys = index.compactableKeys(from: position, limit: 1 + random.below(20))
-            guard let last = keys.last else { break }
-            for key in keys {
-                while !key.withUnsafeBytes({
-                    index.compact($0, at: main, limit: 3, into: &removed)
-                }) {}
-            }
-            position = Bytes(last.array + [0])
-        }
+        while !index.compactNext(
+            at: main, from: &position, limit: 1 + random.below(20), into: &removed)
+        {}
         var expected: Set<Revision> = []
         for (key, changes) in model {
             let end = changes.firstIndex { $0.revision.main > main } ?? changes.count

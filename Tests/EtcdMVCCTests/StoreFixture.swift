@@ -80,6 +80,25 @@ final class StoreFixture {
         try crash()
     }
 
+    /// Copies the committed database to where `other` may take it over.
+    func copyDatabase(beside other: StoreFixture) throws -> String {
+        let path = other.directory + "/received"
+        let snapshot = try backend.snapshot()
+        var image = [UInt8](repeating: 0, count: snapshot.imageBytes)
+        var position = 0
+        while position < image.count {
+            let read = try image.withUnsafeMutableBytes { bytes throws(BackendError) in
+                let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[position...])
+                return try snapshot.readImage(at: position, into: rest)
+            }
+            position += read
+        }
+        let file = try PosixFileSystem().open(path, .replace, permissions: 0o600)
+        try file.write(image, at: 0)
+        file.close()
+        return path
+    }
+
     // MARK: short forms
 
     @discardableResult

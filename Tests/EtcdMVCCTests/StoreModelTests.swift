@@ -10,10 +10,10 @@ import Testing
 struct StoreModelTests {
     @Test(
         "answers, records, events, leases and hashes agree, whatever is compacted or crashes",
-        arguments: 1...12 as ClosedRange<UInt64>)
+        arguments: 1...24 as ClosedRange<UInt64>)
     func agreement(seed: UInt64) throws {
         var run = try StoreModelRun(seed: seed)
-        for _ in 0..<250 { try run.step() }
+        for _ in 0..<300 { try run.step() }
         try run.finish()
     }
 

@@ -62,17 +62,19 @@ struct WatchCatchUpTests {
         #expect(deliveries.flatMap(\.decodedEvents).map(\.kv!.modRevision) == Array(2...101))
     }
 
-    @Test("one run reads a bounded piece of history, and says that there is more")
-    func bounded() {
-        let fixture = Self.filled(1_001) { $0.runRevisionsMax = 100 }
+    @Test(
+        "one run reads a bounded piece of history, and says that there is more",
+        arguments: [100, 10])
+    func bounded(revisions: Int) {
+        let fixture = Self.filled(1_001) { $0.runRevisionsMax = revisions }
         fixture.open(1)
         fixture.create(1, .init("", to: "\0", from: 2))
         var covered = 1
         while fixture.hub.wakeAt != nil {
             fixture.history.forgetPasses()
             fixture.hub.run(now: at(0))
-            #expect(fixture.history.passes.reduce(0) { $0 + $1.count } <= 100)
-            covered += 100
+            #expect(fixture.history.passes.reduce(0) { $0 + $1.count } <= revisions)
+            covered += revisions
         }
         #expect(covered == 1_001)
         let events = fixture.take(1).flatMap(\.decodedEvents)

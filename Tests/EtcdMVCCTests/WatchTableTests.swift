@@ -156,12 +156,19 @@ struct WatchTableTests {
         fixture.hub.cancel(1, 0)
         fixture.hub.cancel(2, 0)
         fixture.create(2, WatchCreateRequest("a"))
-        fixture.hub.requestProgress(1)
         fixture.hub.requestProgress(2)
         fixture.hub.drained(2)
         fixture.hub.close(2)
         #expect(fixture.lines(1) == [])
         #expect(fixture.hub.takeDirty() == [])
+    }
+
+    @Test("a stream without watches knows everything, and hears so when it asks")
+    func progressOfNothing() {
+        let fixture = WatchFixture()
+        fixture.open(1)
+        fixture.hub.requestProgress(1)
+        #expect(fixture.lines(1).count == 1)
     }
 
     @Test("what others refuse is answered in order")

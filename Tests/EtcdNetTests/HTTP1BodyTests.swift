@@ -122,6 +122,18 @@ struct HTTP1BodyTests {
         #expect(client.script.closed == 0)
     }
 
+    @Test("a client that has ended its input is not waited for much longer")
+    func halfClosedForLong() throws {
+        let client = try ServedConnection()
+        try client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n" + get)
+        client.endInput()
+        client.channel.embeddedEventLoop.advanceTime(by: .milliseconds(900))
+        #expect(client.isOpen)
+        client.channel.embeddedEventLoop.advanceTime(by: .milliseconds(200))
+        #expect(!client.isOpen)
+        #expect(client.script.closed == 1)
+    }
+
     @Test("a client that waits for a stream and ends its input is gone")
     func halfClosedStream() throws {
         let client = try ServedConnection()

@@ -32,6 +32,7 @@ struct GoldenTests {
                 type, hex: record[1..<mark].joined(), json: record[(mark + 1)...].joined())
             covered.insert(record[0])
         }
+        #expect(covered.count > 90)
         let uncovered = types.keys.filter { !covered.contains($0) }
         // Those without fields have nothing to compare.
         for name in uncovered {

@@ -81,7 +81,8 @@ struct Fixture {
             configuration: configuration, localID: 1, clusterID: 7,
             snapshot: SnapshotMetadata(
                 confState: ConfState(voters: members.map(\.id)), index: 0, term: 0),
-            keyspace: V2Keyspace(), v3: v3.views, cluster: Cluster(members: members), clock: StandingClock(),
+            keyspace: V2Keyspace(), v3: v3.views, cluster: Cluster(members: members),
+            clock: StandingClock(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         port = KeepingPort(room: room)
         handler = replica.makeRequestHandler(

@@ -94,7 +94,8 @@ private let answers: [ServiceAnswer] = [
         answer: Array(
             "{\"header\":{\"revision\":3},\"hash\":1104811212,\"compact_revision\":-1}".utf8)),
     refused(
-        method: "GET", "/members/hashkv", headers: "X-Etcd-Cluster-ID: c2\r\n", body: Array("{}".utf8),
+        method: "GET", "/members/hashkv", headers: "X-Etcd-Cluster-ID: c2\r\n",
+        body: Array("{}".utf8),
         412, "cluster ID mismatch"),
     refused(
         method: "GET", "/members/hashkv", body: Array("{\"revision\":107}".utf8), 400,
@@ -146,7 +147,8 @@ struct PeerServicesTests {
             let missing = PeerServiceError.failed("unexpected http status 404: 404 page not found")
             // A member that knows no leases must not make anybody believe that his is gone.
             #expect(
-                await peerFailure(leader.keepAlive(1, at: urls, on: loop, timeout: time)) == missing)
+                await peerFailure(leader.keepAlive(1, at: urls, on: loop, timeout: time)) == missing
+            )
             #expect(
                 await peerFailure(leader.promote(1, token: nil, at: urls, on: loop, timeout: time))
                     == missing)
@@ -315,7 +317,8 @@ struct LeaderClientTests {
             hasty.time = .nanoseconds(0)
             let late = hasty.keepAlive(1)
             #expect(
-                await peerFailure(leader.keepAlive(1)) == .failed("too many requests to one member"))
+                await peerFailure(leader.keepAlive(1)) == .failed("too many requests to one member")
+            )
             gate.release()
             for future in futures {
                 let time = try await future.get()

@@ -57,7 +57,9 @@ struct SnapshotDirectoryTests {
             #expect(disk.files.isEmpty)
         }
         disk.refuse("open")
-        #expect(throws: FileError.self) { _ = try SnapshotDirectory(path: "/snap", fileSystem: disk).create() }
+        #expect(throws: FileError.self) {
+            _ = try SnapshotDirectory(path: "/snap", fileSystem: disk).create()
+        }
     }
 
     @Test("a long database is synced as it grows")

@@ -128,7 +128,8 @@ struct SnapshotTests {
             let message = framed(snapshotMessage(index: 9))
             let channel = try await RawPost.begin(
                 with: second.listener,
-                SnapshotPost(status: 0).head + "Content-Length: \(message.count + 1_000_000)\r\n\r\n",
+                SnapshotPost(status: 0).head
+                    + "Content-Length: \(message.count + 1_000_000)\r\n\r\n",
                 message + [UInt8](repeating: 1, count: 600_000))
             while files.record.largestPart == 0 { try await Task.sleep(for: .milliseconds(2)) }
             if closes { try await channel.close().get() }
@@ -248,7 +249,8 @@ struct SnapshotTests {
         let files = MemorySnapshots()
         try await withMembers(files: files) { _, second in
             let answer = try await RawPost.exchange(
-                with: second.listener, `case`.head, [framed(snapshotMessage(index: 5)), `case`.database],
+                with: second.listener, `case`.head,
+                [framed(snapshotMessage(index: 5)), `case`.database],
                 isChunked: `case`.isChunked)
             #expect(answer.hasPrefix("HTTP/1.1 \(`case`.status) "))
             #expect(answer.hasSuffix("\r\n\r\n" + `case`.text))

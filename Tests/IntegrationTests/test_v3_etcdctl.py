@@ -22,7 +22,8 @@ BOTH = [(tool, output) for tool in TOOLS for output in FORMATS]
 IDS = [f"{tool} {output}" for tool, output in BOTH]
 
 KV = """
-put a 1 | put a 2 --prev-kv | put b/1 1 | put b/2 2 | put b/3 3 | put -- -dash x | put empty ""
+put a 1 | put a 2 --prev-kv | put b/1 1 | put b/2 2 | put b/3 3 | put -- -dash x
+put empty ""
 get a | get none | get b/ --prefix | get b/ b/3 | get b/2 --from-key | get "" --prefix
 get "" --from-key --limit 2 | get b/ --prefix --keys-only | get b/ --prefix --limit 1
 get b/ --prefix --print-value-only | get b/ --prefix --order DESCEND
@@ -31,7 +32,8 @@ get b/ --prefix --sort-by MODIFY --order ASCEND | get b/ --prefix --sort-by VERS
 get b/ --prefix --sort-by NONSENSE | get a --consistency s | get a --consistency x
 get a --rev 2 | get a --rev 1 | get a --rev 99999 | get | get a b c | get a b --prefix
 put a --ignore-value | put none --ignore-value | put a 5 --ignore-lease | put a
-put a 5 --lease 77 | put a x --lease xyz | put a | put "" x | del b/1 | del b/1 | del b/2 --prev-kv | del b/ --prefix
+put a 5 --lease 77 | put a x --lease xyz | put a | put "" x | del b/1 | del b/1
+del b/2 --prev-kv | del b/ --prefix
 del "" --prefix | del "" --from-key --prev-kv | del | del none | del a b --prefix
 put h/1 "two words" --hex | get h/ --prefix --hex | put c/1 1 | put c/1 2 | compaction 3
 compaction 3 | compaction 99999 | compaction | compaction x | compaction 4 --physical
@@ -49,9 +51,11 @@ lease list
 """
 
 AUTH = """
-user list | role list | user add alice:pw | user add alice:pw | user add | user add bob --no-password
+user list | role list | user add alice:pw | user add alice:pw | user add
+user add bob --no-password
 user add carol:x --interactive=false | user get alice | user get nobody
-user get alice --detail | user list | user passwd alice --interactive=false | role add reader | role add reader | role list
+user get alice --detail | user list | user passwd alice --interactive=false | role add reader
+role add reader | role list
 role add | role grant-permission reader read k | role grant-permission reader write k k2
 role grant-permission reader readwrite p --prefix | role grant-permission reader read f --from-key
 role grant-permission reader nonsense k | role grant-permission nobody read k | role get reader
@@ -70,7 +74,8 @@ member list | endpoint health | endpoint status | endpoint hashkv | alarm list |
 defrag | version | endpoint health --user a:b | member add late | member add late --peer-urls x
 member remove 123 | member remove xyz | member remove | member update 123 --peer-urls=http://a:1
 member promote 123 | member update | move-leader 123 | move-leader | move-leader xyz | alarm
-snapshot save | snapshot status nothing.db | put a 1 | endpoint hashkv | member | endpoint | nonsense
+snapshot save | snapshot status nothing.db | put a 1 | endpoint hashkv | member | endpoint
+nonsense
 --command-timeout=1ns get a | --debug get | get a --write-out nonsense
 """
 

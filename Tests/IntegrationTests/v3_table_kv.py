@@ -144,7 +144,6 @@ TXNS = [
     txn(success=[op_put("x/d", "1"), op_delete("x/d")]),
     txn(success=[op_delete("x/d"), op_put("x/d", "1")]),
     txn(success=[op_put("x/d", "1"), op_delete("x/", range_end="x0")]),
-    txn(success=[op_delete("x/", range_end=b"\0"), op_put("x/d", "1")]),
     txn(success=[op_put("x/d", "1"), op_delete("x/e", range_end="x/f")]),
     txn(success=[op_put("x/d", "1"), op_delete("x/d", range_end="x/d")]),
     txn(success=[op_put(f"x/n{n}", "v") for n in range(128)], note="as many as allowed"),
@@ -198,10 +197,13 @@ COMPACTION = [
     txn(success=[op_get("c/k", revision=10)]),
     txn([when("c/k", version=8)], failure=[op_get("c/k", revision=10)], note="not taken"),
     txn(success=[op_put("c/w", "1"), op_get("c/k", revision=10)]), get("c/w"),
-    case("HashKV", revision=30), case("HashKV", revision=40), case("HashKV", revision=45),
-    case("Compact", revision=50, physical=True), case("HashKV"), case("HashKV", revision=50),
+    # Not here: the hash at the compacted revision itself, which later 3.5 releases answer.
+    case("HashKV", revision=30), case("HashKV", revision=41), case("HashKV", revision=45),
+    case("Compact", revision=50, physical=True), case("HashKV"),
     case("HashKV", revision=52), case("Hash"), get(b"\0", range_end=b"\0"),
     case("Compact", revision=51, physical=False), get("c/k", revision=50), get("c/gone"),
 ]
 
-CASES = PUTS + SORTED + SORTS + RANGES + DELETES + COMPARES + TXNS + NESTED + COMPACTION
+LAST = [txn(success=[op_delete("x/", range_end=b"\0"), op_put("x/d", "1")],
+            note="etcd 3.5 does not see this overlap")]
+CASES = PUTS + SORTED + SORTS + RANGES + DELETES + COMPARES + TXNS + NESTED + COMPACTION + LAST

@@ -62,6 +62,9 @@ GRPC = {
                             True),
     "grpc-web": (grpc_headers(PUT, content_type="application/grpc-web"), GOOD, True),
     "upper-case content type": (grpc_headers(PUT, content_type="Application/gRPC"), GOOD, True),
+    # etcdctl 3.4 does this.
+    "authority with a scheme": (grpc_headers(RANGE, authority="http://127.0.0.1:2379"), ASK, True),
+    "odd authority": (grpc_headers(RANGE, authority="#initially=[x]"), ASK, True),
     "no te": (grpc_headers(PUT, te=None), GOOD, True),
     "GET": (grpc_headers(PUT, method="GET"), GOOD, True),
     "PUT": (grpc_headers(PUT, method="PUT"), GOOD, True),

@@ -5,6 +5,8 @@ import Raft
 import RuntimeCore
 
 struct Checkers {
+    /// What the log means for the v3 key space.
+    var oracle: KVOracle
     private struct Place: Hashable {
         let term: Term
         let digest: UInt64
@@ -13,7 +15,10 @@ struct Checkers {
     private var leaders: [Term: MemberID] = [:]
     private var committed: [LogIndex: Place] = [:]
     private(set) var highestCommitted: LogIndex = 0
-    private var appliedBy: [MemberID: LogIndex] = [:]
+
+    init(minimumLeaseSeconds: Int64) {
+        oracle = KVOracle(minimumLeaseSeconds: minimumLeaseSeconds)
+    }
 
     /// At most one leader per term (thesis 3.2: election safety).
     mutating func observe(_ status: ReplicaStatus, of member: SimulatedMember) throws {
@@ -27,7 +32,7 @@ struct Checkers {
     }
 
     /// The same entry at the same index everywhere (state machine safety), in order, none skipped.
-    mutating func applied(_ entries: [Entry], by member: SimulatedMember) throws {
+    mutating func applied(_ entries: [Entry], by member: SimulatedMember, now: UInt64) throws {
         for entry in entries {
             let place = Place(term: entry.term, digest: digest(entry))
             if let known = committed[entry.index], known != place {
@@ -37,6 +42,7 @@ struct Checkers {
             }
             committed[entry.index] = place
             highestCommitted = max(highestCommitted, entry.index)
+            try oracle.take(entry, now: now)
         }
     }
 
@@ -47,6 +53,8 @@ struct Checkers {
             throw Violation(
                 description: "m\(member.number) restarts with a snapshot beyond what was committed")
         }
+        try StartChecks.check(process, member: member.number)
+        try oracle.checkState(of: process, member: member.number, "restarted")
     }
 
     private func digest(_ entry: Entry) -> UInt64 {

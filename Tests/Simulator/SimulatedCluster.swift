@@ -2,6 +2,7 @@
 //  backlog, and carries what it says to where it belongs.
 
 import EtcdBackend
+import EtcdMVCC
 import EtcdMembership
 import EtcdProto
 import EtcdServer
@@ -20,6 +21,8 @@ enum SimulationEvent {
     /// What the log role said, once the disk is done.
     case logOutputs(member: Int, process: Int, [LogOutput])
     case client(Int)
+    case kvClient(Int)
+    case watcher(Int)
     case fault
     case restart(Int)
     case diskHasRoom(Int)
@@ -42,7 +45,7 @@ final class SimulatedCluster {
     private(set) var members: [SimulatedMember] = []
     var network: SimulatedNetwork
     var trace: Trace
-    var checkers = Checkers()
+    var checkers: Checkers
     let clusterID: UInt64
     private(set) var steps = 0
 
@@ -50,6 +53,7 @@ final class SimulatedCluster {
         self.plan = plan
         self.random = random
         trace = Trace(isVerbose: isVerbose)
+        checkers = Checkers(minimumLeaseSeconds: plan.kv.minimumLeaseSeconds)
         let founders = ClusterFormation.initialMembers(
             (0..<plan.memberCount).map { ("m\($0)", SimulatedCluster.url($0)) }, token: "sim")
         clusterID = EtcdMembership.clusterID(of: founders.map(\.id))
@@ -134,7 +138,7 @@ final class SimulatedCluster {
         case .diskHasRoom(let number):
             members[number].disk.capacity = Int.max
             trace.add(time.now, number, "disk has room again")
-        case .client, .fault:
+        case .client, .kvClient, .watcher, .fault:
             try onEvent(event)
         }
     }
@@ -152,7 +156,9 @@ final class SimulatedCluster {
         case .log:
             var outputs: [LogOutput] = []
             let inputs = process.logMailbox.take(part(process.logMailbox.count))
-            if plan.mutation == .acknowledgesBeforeDurable { try lie(inputs, member, process) }
+            if plan.mutation == .acknowledgesBeforeDurable {
+                try acknowledge(inputs, member, process)
+            }
             process.log.run(inputs, now: moment, outputs: &outputs)
             let delay = 1_000 * UInt64(1 + random.below(plan.diskMicrosecondsMax))
             process.logBusyUntil = time.now + delay
@@ -164,12 +170,14 @@ final class SimulatedCluster {
             var inputs = process.applyMailbox.take(part(process.applyMailbox.count))
             for input in inputs {
                 if case .entries(let entries) = input {
-                    try checkers.applied(entries, by: member)
+                    try checkers.applied(entries, by: member, now: time.now)
                 }
             }
-            if plan.mutation == .skipsAnEntry, member.number == 0 { skip(&inputs) }
+            let takesSnapshot = inputs.contains { if case .restore = $0 { true } else { false } }
+            let moment = sabotage(&inputs, of: member, at: moment)
             process.apply.run(inputs, now: moment, outputs: &outputs)
             try route(outputs, of: member, process)
+            try checkApplied(by: member, process, takesSnapshot: takesSnapshot)
         }
         for work in process.background.take() { planWork(work, of: member, process) }
     }
@@ -186,27 +194,22 @@ final class SimulatedCluster {
     /// How much of a backlog a role gets to see at once.
     private func part(_ count: Int) -> Int { count == 0 ? 0 : 1 + random.below(count) }
 
-    // MARK: planted bugs
-
-    private func lie(
-        _ inputs: [LogInput], _ member: SimulatedMember, _ process: SimulatedMember.Process
+    /// What has just been applied shows as it must.
+    private func checkApplied(
+        by member: SimulatedMember, _ process: SimulatedMember.Process, takesSnapshot: Bool
     ) throws {
-        // The write never happens; the completion arrives all the same.
-        guard random.oneIn(4) else { return }
-        for case .append(let request) in inputs where request.snapshot == nil {
-            member.disk.liesAboutSync = true
-            _ = request
+        if member.process !== process { return }
+        if takesSnapshot {
+            try checkers.oracle.checkState(
+                of: process, member: member.number, "after a snapshot")
+            return
         }
-    }
-
-    private func skip(_ inputs: inout [ApplyInput]) {
-        for position in inputs.indices {
-            guard case .entries(var entries) = inputs[position] else { continue }
-            for index in entries.indices
-            where entries[index].kind == .normal && entries[index].index.rawValue % 29 == 0 {
-                entries[index].data = .empty
-            }
-            inputs[position] = .entries(entries)
+        let index = process.keyspaceV3.appliedIndex
+        let revision = process.replica.v3.reader.currentRevision
+        if index <= checkers.oracle.index, revision != checkers.oracle.revision(at: index) {
+            throw Violation(
+                description: "m\(member.number) is at revision \(revision) after index \(index), "
+                    + "which makes \(checkers.oracle.revision(at: index))")
         }
     }
 
@@ -278,18 +281,6 @@ final class SimulatedCluster {
         }
     }
 
-    private func hurry(_ input: inout ConsensusInput) {
-        guard case .propose(let proposal) = input, case .normal(let data) = proposal.payload,
-            case .v2(var request)? = try? EntryPayload.decode(data), request.method == .sync
-        else { return }
-        request.time += 5_000_000_000
-        var bytes: [UInt8] = []
-        request.encode(into: &bytes)
-        input = .propose(
-            Proposal(
-                id: proposal.id, payload: .normal(Bytes(bytes)), expires: proposal.expires))
-    }
-
     private func stop(_ member: SimulatedMember) {
         member.crash(.drop)
         if !member.isRetired {
@@ -305,7 +296,9 @@ final class SimulatedCluster {
         let delay = 1_000 * UInt64(20 + random.below(plan.latencyMicrosecondsMax))
         let isSnapshot = message.kind == .snapshot
         let database = isSnapshot ? takeDatabase(of: member, for: message.to) : nil
-        let isLost = plan.lossOneIn > 0 && random.oneIn(plan.lossOneIn)
+        // A snapshot without its database is not worth sending.
+        let isLost =
+            plan.lossOneIn > 0 && random.oneIn(plan.lossOneIn) || isSnapshot && database == nil
         guard
             let arrival = network.arrival(
                 from: member.id, to: message.to, at: time.now + delay, isLost: isLost)
@@ -320,7 +313,8 @@ final class SimulatedCluster {
             }
             return
         }
-        agenda.plan(.deliver(to: message.to, from: member.id, Bytes(bytes), database: database),
+        agenda.plan(
+            .deliver(to: message.to, from: member.id, Bytes(bytes), database: database),
             at: arrival)
         if isSnapshot {
             agenda.plan(
@@ -351,7 +345,7 @@ final class SimulatedCluster {
         } catch {
             throw Violation(description: "a member sent what cannot be read: \(error)")
         }
-        if let snapshot = message.snapshot, let database {
+        if let snapshot = message.snapshot, let database = sabotage(database, for: target) {
             // Durable before the message is taken; a full disk refuses it.
             let path = DatabaseRecords.receivedPath(
                 snapshot.metadata.index, in: SimulatedMember.directory.snapshots)
@@ -368,8 +362,11 @@ final class SimulatedCluster {
 
     // MARK: faults
 
-    func crash(_ member: SimulatedMember, restartAfter nanoseconds: UInt64) {
+    func crash(_ member: SimulatedMember, restartAfter nanoseconds: UInt64) throws {
         trace.add(time.now, member.number, "crashes")
+        if let process = member.process {
+            try checkers.oracle.checkState(of: process, member: member.number, "before a crash")
+        }
         member.crash(plan.crashMode)
         agenda.plan(.restart(member.number), at: time.now + nanoseconds)
     }

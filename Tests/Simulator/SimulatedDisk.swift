@@ -69,6 +69,12 @@ package final class SimulatedDisk: FileSystem, @unchecked Sendable {
 
     package init() {}
 
+    /// What programs see in a file.
+    func content(_ path: String) -> Bytes? {
+        guard case .file(let inode)? = entries[path] else { return nil }
+        return Bytes(inode.current)
+    }
+
     // MARK: crash
 
     /// Power loss: open files are dead, and only what was durable is certain to be there.

@@ -63,6 +63,9 @@ final class SimulatedMember {
         /// Which start of the member this is: what an earlier one began is not for this one.
         let incarnation: Int
         let replica: Replica
+        let keyspaceV3: V3Keyspace
+        /// The last entry, or the snapshot, that the log held when this start began.
+        let logEnd: LogIndex
         let handler: RequestHandler
         let consensusMailbox: SimulatedMailbox<ConsensusInput>
         let logMailbox = SimulatedMailbox<LogInput>()
@@ -81,6 +84,9 @@ final class SimulatedMember {
         ) {
             self.incarnation = incarnation
             self.replica = replica
+            keyspaceV3 = database
+            logEnd = max(
+                opened.entries.last?.index ?? LogIndex(0), opened.snapshotMetadata.index)
             consensusMailbox = SimulatedMailbox()
             handler = replica.makeRequestHandler(
                 consensus: consensusMailbox, apply: applyMailbox, background: background,
@@ -144,7 +150,8 @@ final class SimulatedMember {
     {
         let database = try Bootstrap.openKeyspace(
             SimulatedMember.directory, in: disk, snapshot: opened.snapshotMetadata,
-            cluster: cluster, settings: V3Keyspace.Settings(), random: random.split())
+            cluster: cluster, settings: keyspaceSettings, random: random.split())
+        sabotage(database)
         var configuration = ReplicaConfiguration(
             name: "m\(number)", clientURLs: ["http://m\(number):2379"])
         configuration.snapshotCount = plan.snapshotCount
@@ -162,6 +169,15 @@ final class SimulatedMember {
         process = Process(
             incarnation: starts, replica: replica, opened: opened, database: database,
             random: random.split())
+    }
+
+    private var keyspaceSettings: V3Keyspace.Settings {
+        V3Keyspace.Settings(
+            compactionBatch: plan.kv.compactionBatch,
+            minimumLeaseSeconds: plan.kv.minimumLeaseSeconds,
+            watchProgressMilliseconds: plan.kv.progressMilliseconds,
+            commitMilliseconds: plan.kv.commitMilliseconds,
+            commitOperations: plan.kv.commitOperations)
     }
 
     /// The process is gone at once, and with it whatever was not synced.

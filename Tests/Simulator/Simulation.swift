@@ -1,5 +1,7 @@
 //  One run of one seed: faults while clients work, then healing, then the final checks.
 
+import EtcdBackend
+import EtcdMVCC
 import EtcdMembership
 import EtcdServer
 import Raft
@@ -13,6 +15,8 @@ package struct SimulationOutcome: Sendable {
     package let digest: UInt64
     package let answered: Int
     package let expiries: Int
+    package let watchEvents: Int
+    package let leasesExpired: Int
     package let committed: UInt64
     package let steps: Int
     package let tail: [String]
@@ -26,6 +30,8 @@ package struct Simulation {
     private let plan: SimulationPlan
     private let cluster: SimulatedCluster
     private var workload: Workload
+    private var kv: KVWorkload
+    private var watching: WatchWorkload
     private var random: RandomSource
     private var membershipToken: UInt64 = 0
     private let admin = SimulatedEdge(number: 999)
@@ -37,6 +43,8 @@ package struct Simulation {
         plan = SimulationPlan.draw(&random, mutation: mutation)
         cluster = try SimulatedCluster(plan: plan, random: random.split(), isVerbose: isVerbose)
         workload = Workload(plan: plan, random: &random)
+        kv = KVWorkload(plan: plan, random: &random)
+        watching = WatchWorkload(plan: plan, random: &random)
     }
 
     /// Runs a seed to its end. Never throws: what goes wrong is the outcome.
@@ -53,16 +61,31 @@ package struct Simulation {
         }
         let cluster = simulation?.cluster
         return SimulationOutcome(
-            seed: seed, violation: violation, digest: cluster?.trace.digest ?? 0,
-            answered: simulation?.workload.answered ?? 0,
+            seed: seed, violation: violation, digest: simulation?.digest ?? 0,
+            answered: (simulation?.workload.answered ?? 0) + (simulation?.kv.answered ?? 0),
             expiries: simulation?.workload.expiriesSeen ?? 0,
+            watchEvents: simulation?.watching.eventsSeen ?? 0,
+            leasesExpired: cluster?.checkers.oracle.leasesExpired ?? 0,
             committed: cluster?.checkers.highestCommitted.rawValue ?? 0,
             steps: cluster?.steps ?? 0, tail: cluster?.trace.tail ?? [])
     }
 
+    /// What happened, and what clients were told.
+    private var digest: UInt64 {
+        var digest = cluster.trace.digest
+        for part in [kv.digest, watching.digest, UInt64(cluster.steps)] {
+            digest = (digest ^ part) &* 0x100_0000_01B3
+        }
+        return digest
+    }
+
     private mutating func run() throws {
         let end = cluster.time.now + plan.safetyMilliseconds * 1_000_000
-        for client in workload.clients.indices { planClient(client) }
+        for client in workload.clients.indices { planClient(.client(client), pauseMax: 200) }
+        for client in kv.clients.indices {
+            planClient(.kvClient(client), pauseMax: plan.kv.pauseMilliseconds)
+        }
+        for client in watching.clients.indices { planClient(.watcher(client), pauseMax: 300) }
         cluster.agenda.plan(.fault, at: cluster.time.now + 2_000_000_000)
         do {
             while cluster.time.now < end, try step(until: end) {}
@@ -72,6 +95,7 @@ package struct Simulation {
             cluster.trace.add(cluster.time.now, nil, "a spoiled log was refused")
         }
         try workload.checkLinearizable()
+        try kv.checkLinearizable()
     }
 
     private mutating func step(until end: UInt64) throws -> Bool {
@@ -84,7 +108,13 @@ package struct Simulation {
             switch event {
             case .client(let number):
                 workload.issue(number, in: cluster)
-                planClient(number)
+                planClient(event, pauseMax: 200)
+            case .kvClient(let number):
+                try kv.issue(number, in: cluster)
+                planClient(event, pauseMax: plan.kv.pauseMilliseconds)
+            case .watcher(let number):
+                try watching.act(number, in: cluster, &kv)
+                planClient(event, pauseMax: 300)
             case .fault:
                 try strike()
                 cluster.agenda.plan(
@@ -92,9 +122,15 @@ package struct Simulation {
             default: break
             }
         }
-        try workload.collect(from: cluster)
+        try collect()
         try collectAdmin()
         return goesOn
+    }
+
+    private mutating func collect() throws {
+        try workload.collect(from: cluster)
+        try kv.collect(from: cluster)
+        try watching.collect(from: cluster, &kv)
     }
 
     private var pauseBeforeFault: UInt64 {
@@ -105,9 +141,9 @@ package struct Simulation {
         }
     }
 
-    private mutating func planClient(_ number: Int) {
-        let pause = UInt64(5 + random.below(200)) * 1_000_000
-        cluster.agenda.plan(.client(number), at: cluster.time.now + pause)
+    private mutating func planClient(_ event: SimulationEvent, pauseMax: Int) {
+        let pause = UInt64(5 + random.below(pauseMax)) * 1_000_000
+        cluster.agenda.plan(event, at: cluster.time.now + pause)
     }
 
     // MARK: faults
@@ -116,7 +152,7 @@ package struct Simulation {
         let running = cluster.running
         guard !running.isEmpty else { return }
         if plan.restartsQuickly {
-            strikeTheOnlyVoter()
+            try strikeTheOnlyVoter()
             return
         }
         let victim = running[random.below(running.count)]
@@ -124,9 +160,11 @@ package struct Simulation {
         case 0, 1:
             if plan.crashes {
                 let down = UInt64(100 + random.below(3_000)) * 1_000_000
-                cluster.crash(victim, restartAfter: down)
+                try cluster.crash(victim, restartAfter: down)
                 if random.oneIn(4) {
-                    for other in cluster.running { cluster.crash(other, restartAfter: down) }
+                    for other in cluster.running {
+                        try cluster.crash(other, restartAfter: down)
+                    }
                 }
             }
         case 2, 3: if plan.partitions { partition(victim) }
@@ -146,11 +184,11 @@ package struct Simulation {
 
     /// Two members that cannot hear each other both need the vote of the third, which is always
     /// just coming back.
-    private mutating func strikeTheOnlyVoter() {
+    private mutating func strikeTheOnlyVoter() throws {
         cluster.network.cutBoth(cluster.members[1].id, cluster.members[2].id)
         let voter = cluster.members[0]
         guard voter.isRunning else { return }
-        cluster.crash(voter, restartAfter: UInt64(1 + random.below(10)) * 1_000_000)
+        try cluster.crash(voter, restartAfter: UInt64(1 + random.below(10)) * 1_000_000)
     }
 
     private mutating func partition(_ victim: SimulatedMember) {
@@ -225,27 +263,44 @@ package struct Simulation {
         }
     }
 
-    /// Every request ends, everybody agrees, and a last read of every key finds what was written.
+    /// Every request ends, everybody agrees, a last read of every key finds what was written, every
+    /// watch gets all there is, and every lease that nobody renews ends.
     private mutating func settle() throws {
         let limit = cluster.time.now + Simulation.livenessNanoseconds
-        while !isSettled {
+        try wait(until: limit, "not settled: ") { $0.isSettled }
+        try readLast(limit)
+        watching.settle(at: participants)
+        try wait(until: limit, "leases or watches do not end: ") {
+            let model = $0.cluster.checkers.oracle.model
+            return $0.isSettled && model.leases.isEmpty && $0.watching.isSettled(model)
+        }
+        try compareStates()
+    }
+
+    private mutating func wait(
+        until limit: UInt64, _ complaint: String, _ isDone: (Simulation) -> Bool
+    ) throws {
+        while !isDone(self) {
             guard cluster.time.now < limit else {
-                throw Violation(description: "not settled: " + describeMembers())
+                throw Violation(description: complaint + describeMembers())
             }
             _ = try stepQuietly(until: limit)
         }
+    }
+
+    private mutating func readLast(_ limit: UInt64) throws {
         for number in workload.clients.indices {
             for _ in 0..<plan.keyCount {
                 workload.issue(number, in: cluster, onlyReads: true)
-                while workload.hasPending {
-                    guard cluster.time.now < limit else {
-                        throw Violation(description: "last reads do not end: " + describeMembers())
-                    }
-                    _ = try stepQuietly(until: limit)
-                }
+                try wait(until: limit, "last reads do not end: ") { !$0.workload.hasPending }
             }
         }
-        try compareStates()
+        for member in participants where !kv.clients.isEmpty {
+            for register in 0..<plan.kv.registers {
+                try kv.readRegister(register, 0, at: member, cluster)
+                try wait(until: limit, "last reads do not end: ") { !$0.kv.hasPending }
+            }
+        }
     }
 
     /// A step in which clients and faults stay quiet.
@@ -254,7 +309,7 @@ package struct Simulation {
             throw Violation(description: "no end after \(cluster.steps) steps")
         }
         let goesOn = try cluster.step(until: end) { _ in }
-        try workload.collect(from: cluster)
+        try collect()
         return goesOn
     }
 
@@ -274,8 +329,10 @@ package struct Simulation {
     }
 
     private var isSettled: Bool {
-        if workload.hasPending { return false }
-        let statuses = participants.map { $0.process!.replica.status }
+        if workload.hasPending || kv.hasPending { return false }
+        let members = participants
+        if members.contains(where: { $0.process!.keyspaceV3.store.hasCompaction }) { return false }
+        let statuses = members.map { $0.process!.replica.status }
         guard let first = statuses.first, statuses.contains(where: { $0.role == .leader }) else {
             return false
         }
@@ -292,11 +349,18 @@ package struct Simulation {
             }
             return "m\(member.number) \(status.role) term \(status.term) "
                 + "committed \(status.committed) applied \(status.applied) leader \(status.leader)"
-        }.joined(separator: "; ") + "; pending \(workload.hasPending)"
+        }.joined(separator: "; ") + "; pending \(workload.hasPending || kv.hasPending); leases "
+            + "\(cluster.checkers.oracle.model.leases.keys.sorted()); "
+            + watching.missing(cluster.checkers.oracle.model)
     }
 
     /// Equal applied index means equal key space and membership.
     private func compareStates() throws {
+        for member in participants {
+            try cluster.checkers.oracle.checkState(
+                of: member.process!, member: member.number, "at the end")
+        }
+        try compareDatabases()
         let epoch = WallTime(unixNanoseconds: SimulatedClock.epoch)
         let members = participants
         guard let first = members.first?.process else { return }
@@ -314,6 +378,28 @@ package struct Simulation {
                         + "keys at index \(first.replica.status.applied)")
             }
         }
+    }
+}
+
+extension Simulation {
+    /// Bucket by bucket, apart from what members note about themselves.
+    private func compareDatabases() throws {
+        let members = participants
+        guard let first = members.first?.process else { return }
+        let reference = hash(of: first)
+        for member in members.dropFirst() {
+            let process = member.process!
+            guard process.keyspaceV3.appliedIndex == first.keyspaceV3.appliedIndex else { continue }
+            if hash(of: process) != reference {
+                throw Violation(
+                    description: "the databases of m\(member.number) and m\(members[0].number) "
+                        + "differ at index \(process.keyspaceV3.appliedIndex)")
+            }
+        }
+    }
+
+    private func hash(of process: SimulatedMember.Process) -> UInt32 {
+        process.replica.v3.backend.view().hash(ignoring: DatabaseRecords.isVolatile)
     }
 }
 

@@ -16,6 +16,82 @@ package enum Mutation: String, Sendable, CaseIterable {
     case skipsAnEntry
     /// A member restarts without its term and vote.
     case forgetsVote
+    /// One member skips the effect of a v3 write.
+    case skipsKVWrite
+    /// A record of an old revision changes in one member's database.
+    case changesOldRecord
+    /// One member's database says that it has come further than it has: effects are lost.
+    case indexRunsAhead
+    /// One member's database says that it has come less far: effects happen twice.
+    case indexStaysBehind
+    /// A snapshot arrives without its database.
+    case snapshotWithoutDatabase
+    /// A snapshot arrives with an older database.
+    case snapshotWithOldDatabase
+    /// Granted leases run ahead of time.
+    case leasesEndEarly
+    /// Renewals are confirmed, but nobody notes them.
+    case renewsNothing
+    /// Deliveries of a watch are lost.
+    case watchDropsEvents
+    /// The changes of one revision come to watchers one by one.
+    case watchTearsRevisions
+    /// Watchers are not told the previous value now and then.
+    case watchForgetsPrevious
+}
+
+/// The part of a run that the v3 API has. Most of what is possible is absent in most runs.
+package struct KVPlan: Sendable {
+    package var clients: Int
+    package var watchers: Int
+    /// Keys that are written alone, and keys that take part in everything.
+    package var registers: Int
+    package var keys: Int
+    package var valueBytesMax: Int
+    package var pauseMilliseconds: Int
+    package var transacts: Bool
+    package var deletes: Bool
+    package var leases: Bool
+    package var compacts: Bool
+    package var defragments: Bool
+    package var readsLocally: Bool
+    package var readsOldRevisions: Bool
+    package var slowReaders: Bool
+    package var minimumLeaseSeconds: Int64
+    package var commitMilliseconds: UInt64
+    package var commitOperations: Int
+    package var compactionBatch: Int
+    package var progressMilliseconds: UInt64
+
+    static func draw(_ random: inout RandomSource) -> KVPlan {
+        KVPlan(
+            clients: 2 + random.below(4), watchers: random.below(4),
+            registers: 1 + random.below(3), keys: 1 + random.below(6),
+            valueBytesMax: [0, 0, 0, 200, 6_000][random.below(5)],
+            pauseMilliseconds: [40, 200, 200][random.below(3)],
+            transacts: random.oneIn(2), deletes: random.oneIn(2), leases: random.oneIn(2),
+            compacts: random.oneIn(2), defragments: random.oneIn(3),
+            readsLocally: random.oneIn(2), readsOldRevisions: random.oneIn(2),
+            slowReaders: random.oneIn(2), minimumLeaseSeconds: Int64(1 + random.below(2)),
+            commitMilliseconds: [10, 100, 1_000][random.below(3)] as UInt64,
+            commitOperations: [4, 40, 10_000][random.below(3)],
+            compactionBatch: [1, 10, 1_000][random.below(3)],
+            progressMilliseconds: [100, 1_000, 600_000][random.below(3)] as UInt64)
+    }
+
+    /// Nobody uses the v3 API.
+    mutating func silence() {
+        clients = 0
+        watchers = 0
+    }
+
+    package var summary: String {
+        "kv=\(clients)+\(watchers) keys=\(registers)+\(keys)/\(valueBytesMax) txn=\(transacts) "
+            + "delete=\(deletes) lease=\(leases)/\(minimumLeaseSeconds)s compact=\(compacts)/"
+            + "\(compactionBatch) defragment=\(defragments) local=\(readsLocally) "
+            + "old=\(readsOldRevisions) slow=\(slowReaders) "
+            + "commit=\(commitMilliseconds)ms/\(commitOperations)"
+    }
 }
 
 /// Drawn from the seed; swarm style, most faults absent in most runs.
@@ -40,6 +116,7 @@ package struct SimulationPlan: Sendable {
     package var changesMembership: Bool
     package var transfersLeadership: Bool
     package var usesTTL: Bool
+    package var kv: KVPlan
     package var preVote = true
     /// One member crashes again and again while the other two compete for its vote.
     package var restartsQuickly = false
@@ -66,8 +143,14 @@ package struct SimulationPlan: Sendable {
             diskFills: random.oneIn(6),
             changesMembership: random.oneIn(4),
             transfersLeadership: random.oneIn(3),
-            usesTTL: random.oneIn(2),
+            usesTTL: random.oneIn(2), kv: KVPlan.draw(&random),
             mutation: mutation)
+        // One API or the other, or both at once.
+        switch random.below(4) {
+        case 0: plan.kv.silence()
+        case 1: break
+        default: plan.clientCount = 0
+        }
         if mutation != nil { plan.provoke() }
         return plan
     }
@@ -82,6 +165,9 @@ package struct SimulationPlan: Sendable {
         clockJumps = false
         clockSkewMilliseconds = 0
         usesTTL = true
+        clientCount = max(clientCount, 2)
+        kv.clients = max(kv.clients, 3)
+        kv.watchers = max(kv.watchers, 2)
         switch mutation {
         case .syncDoesNothing?, .acknowledgesBeforeDurable?: crashMode = .drop
         case .forgetsVote?:
@@ -90,6 +176,29 @@ package struct SimulationPlan: Sendable {
             preVote = false
             restartsQuickly = true
             latencyMicrosecondsMax = 150_000
+        case .expiresEarly?, .skipsAnEntry?, .readsWithoutBarrier?, nil: break
+        default: provokeKV()
+        }
+    }
+
+    private mutating func provokeKV() {
+        clientCount = 0
+        kv.transacts = true
+        kv.deletes = true
+        kv.leases = mutation == .leasesEndEarly || mutation == .renewsNothing
+        kv.minimumLeaseSeconds = 2
+        kv.pauseMilliseconds = 40
+        kv.commitMilliseconds = 100
+        kv.compacts = false
+        switch mutation {
+        case .snapshotWithoutDatabase?, .snapshotWithOldDatabase?:
+            snapshotCount = 10
+            catchUpEntries = 0
+        case .leasesEndEarly?, .renewsNothing?:
+            crashes = false
+            partitions = false
+        case .indexRunsAhead?, .indexStaysBehind?:
+            snapshotCount = 100_000
         default: break
         }
     }
@@ -100,6 +209,6 @@ package struct SimulationPlan: Sendable {
             + "disk=\(diskMicrosecondsMax)us loss=\(lossOneIn) partitions=\(partitions) "
             + "crashes=\(crashes)/\(crashMode) skew=\(clockSkewMilliseconds)ms "
             + "jumps=\(clockJumps) full=\(diskFills) membership=\(changesMembership) "
-            + "transfer=\(transfersLeadership) ttl=\(usesTTL)"
+            + "transfer=\(transfersLeadership) ttl=\(usesTTL) " + kv.summary
     }
 }

@@ -49,6 +49,7 @@ struct SimTotals {
     var ran = 0
     var answered = 0
     var expiries = 0
+    var watchEvents = 0
     var committed: UInt64 = 0
     var failures: [SimulationOutcome] = []
     var digest: UInt64 = 0
@@ -72,7 +73,7 @@ struct SimCommand {
         let seeds = totals.failures.map(\.seed).sorted()
         print(
             "\(totals.ran) seeds, \(totals.answered) operations, \(totals.committed) entries, "
-                + "\(totals.expiries) expiries, digest \(String(totals.digest, radix: 16))")
+                + "\(totals.watchEvents) watch events, \(totals.expiries) expiries, digest \(String(totals.digest, radix: 16))")
         if !seeds.isEmpty { print("violations in seeds \(seeds)") }
         print("\(totals.ran - seeds.count) passed, \(seeds.count) failed")
         exit(seeds.isEmpty ? 0 : 1)
@@ -113,7 +114,8 @@ final class SharedTotals: Sendable {
         content.withLock { totals in
             totals.ran += 1
             totals.answered += outcome.answered
-            totals.expiries += outcome.expiries
+            totals.expiries += outcome.expiries + outcome.leasesExpired
+            totals.watchEvents += outcome.watchEvents
             totals.committed += outcome.committed
             // Independent of the order in which workers finish.
             totals.digest ^= outcome.digest
