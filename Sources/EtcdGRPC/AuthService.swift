@@ -34,7 +34,9 @@ package enum AuthService {
             },
             .unary(service, "Authenticate", gateway: "/v3/auth/authenticate") {
                 (request: AuthenticateRequest, call: V3Call<AuthenticateResponse>) in
-                wait(call, handler) { handler.authenticate(request, address: $0) } answer: {
+                wait(call, handler) {
+                    handler.authenticate(request, address: $0)
+                } answer: {
                     if case .authenticate(let answer) = $0 { answer } else { nil }
                 }
             },

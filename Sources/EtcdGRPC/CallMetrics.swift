@@ -21,6 +21,16 @@ extension V3MethodTable {
         text.family(
             "grpc_server_started_total", "Total number of RPCs started on the server.",
             type: "counter", plain.map { ($0, Double($1.startedCalls)) })
+        let measured = plain.compactMap { labels, counters in
+            counters.durations.map { (labels, $0) }
+        }
+        if !measured.isEmpty {
+            text.histogram(
+                "grpc_server_handling_seconds",
+                "Histogram of response latency (seconds) of gRPC that had been application-level "
+                    + "handled by the server.", measured)
+        }
+        traffic.write(into: &text)
     }
 
     private func handled() -> [(labels: String, value: Double)] {

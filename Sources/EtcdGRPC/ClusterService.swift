@@ -10,7 +10,8 @@ import Raft
 package enum ClusterService {
     private static let service = "etcdserverpb.Cluster"
 
-    package static func methods(_ handler: RequestHandler, relay: any PromotionRelay) -> [V3Method] {
+    package static func methods(_ handler: RequestHandler, relay: any PromotionRelay) -> [V3Method]
+    {
         [
             .unary(service, "MemberAdd", gateway: "/v3/cluster/member/add") {
                 (request: MemberAddRequest, call: V3Call<MemberAddResponse>) in

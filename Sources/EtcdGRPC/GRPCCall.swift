@@ -14,6 +14,7 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
     private let encoding: CallEncoding
     private let metadata: CallMetadata
     private let edge: HTTPEdge
+    private let traffic: ClientTraffic
     var client: (any V3WireClient)?
 
     /// Takes the requests of a streaming call.
@@ -23,13 +24,14 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
 
     init(
         stream: RemoteCallStream, endpoint: V3Endpoint, encoding: CallEncoding,
-        metadata: CallMetadata, edge: HTTPEdge
+        metadata: CallMetadata, edge: HTTPEdge, traffic: ClientTraffic
     ) {
         self.stream = stream
         self.endpoint = endpoint
         self.encoding = encoding
         self.metadata = metadata
         self.edge = edge
+        self.traffic = traffic
     }
 
     func begin() {
@@ -41,6 +43,7 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
 
     func received(_ message: Bytes, flags: UInt8) {
         guard let stream else { return }
+        traffic.messageReceived(bytes: message.count)
         var message = message
         if flags != 0 {
             do throws(GRPCStatus) {
@@ -106,17 +109,28 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
     var isWritable: Bool { stream?.isWritable ?? false }
 
     func send<Message: ProtobufMessage>(_ message: Message) {
-        stream?.send { message.encode(into: &$0) }
+        send { message.encode(into: &$0) }
     }
 
     func send<Message: ProtobufMessage>(
         _ type: Message.Type, size: Int, _ write: (inout [UInt8]) -> Void
     ) {
-        stream?.send { output in
+        let written = send(write)
+        precondition(written == nil || written == size, "a message of another size than stated")
+    }
+
+    /// Returns the size of the message; `nil` when nobody wants it any more.
+    @discardableResult
+    private func send(_ write: (inout [UInt8]) -> Void) -> Int? {
+        guard let stream, stream.isOpen else { return nil }
+        var size = 0
+        stream.send { output in
             let start = output.count
             write(&output)
-            precondition(output.count - start == size, "a message of another size than stated")
+            size = output.count - start
         }
+        traffic.messageSent(bytes: size)
+        return size
     }
 
     func finish() {

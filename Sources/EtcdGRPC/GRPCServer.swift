@@ -41,7 +41,7 @@ package final class GRPCServer: RemoteCallHandler {
             stream.messageBytesMax = settings.messageBytesMax
             let call = GRPCCall(
                 stream: stream, endpoint: endpoint, encoding: encoding, metadata: metadata,
-                edge: edges.edge(of: stream.eventLoop))
+                edge: edges.edge(of: stream.eventLoop), traffic: table.traffic)
             stream.receiver = call
             call.begin()
         } catch {

@@ -22,7 +22,9 @@ enum GzipError: Error, Equatable, CustomStringConvertible {
 }
 
 enum Gzip {
-    private static let headFlags = (crc: UInt8(2), extra: UInt8(4), name: UInt8(8), comment: UInt8(16))
+    private static let headFlags = (
+        crc: UInt8(2), extra: UInt8(4), name: UInt8(8), comment: UInt8(16)
+    )
 
     /// The content of all members of `input`, at most `bytesMax` bytes.
     static func decompressed(_ input: Bytes, bytesMax: Int) throws(GzipError) -> [UInt8] {

@@ -64,7 +64,9 @@ package final class HealthService: Sendable {
     /// Whether clients should be sent here; true from the start.
     package func setServing(_ isServing: Bool) {
         let watchers = state.withLock { state in
-            guard state.isServing != isServing else { return [NIOLoopBound<V3Call<HealthCheckResponse>>]() }
+            guard state.isServing != isServing else {
+                return [NIOLoopBound<V3Call<HealthCheckResponse>>]()
+            }
             state.isServing = isServing
             return Array(state.watchers.values)
         }

@@ -30,16 +30,18 @@ final class LeaseQuestion<Answer: Sendable>: EdgeWaiter {
 
     private let handler: RequestHandler
     private let edge: HTTPEdge
-    private let here: (() -> ReplyAddress) -> LeaseAnswer<Answer>
+    private let here: (_ isConfirmed: Bool, () -> ReplyAddress) -> LeaseAnswer<Answer>
     private let elsewhere: ([String]) -> EventLoopFuture<Answer>
     private var done: ((Result<Answer, ServerError>) -> Void)?
     private var token: UInt64?
     /// An answer that holds once the log has taken note.
     private var pending: (request: RequestID, answer: Answer)?
+    /// What confirms that this member leads and knows everything.
+    private var barrier: RequestID?
 
     init(
         handler: RequestHandler, edge: HTTPEdge,
-        here: @escaping (() -> ReplyAddress) -> LeaseAnswer<Answer>,
+        here: @escaping (_ isConfirmed: Bool, () -> ReplyAddress) -> LeaseAnswer<Answer>,
         elsewhere: @escaping ([String]) -> EventLoopFuture<Answer>
     ) {
         self.handler = handler
@@ -59,11 +61,12 @@ final class LeaseQuestion<Answer: Sendable>: EdgeWaiter {
         release()
     }
 
-    private func attempt() {
+    private func attempt(isConfirmed: Bool = false) {
         guard done != nil else { return }
-        switch here({ self.address() }) {
+        switch here(isConfirmed, { self.address() }) {
         case .here(let answer): finish(.success(answer))
         case .afterCheckpoint(let request, let answer): pending = (request, answer)
+        case .afterBarrier(let request): barrier = request
         case .forward(let leader):
             startClock()
             elsewhere(leader).hop(to: edge.eventLoop).assumeIsolated().whenComplete { outcome in
@@ -98,6 +101,11 @@ final class LeaseQuestion<Answer: Sendable>: EdgeWaiter {
     }
 
     func receive(_ reply: Reply, token: UInt64) {
+        if barrier != nil {
+            barrier = nil
+            if case .barrier = reply { attempt(isConfirmed: true) } else { attemptLater() }
+            return
+        }
         guard let pending else { return }
         switch reply {
         case .v3(.success): finish(.success(pending.answer))
@@ -121,6 +129,8 @@ final class LeaseQuestion<Answer: Sendable>: EdgeWaiter {
     private func release() {
         if let token { edge.cancel(token) }
         token = nil
+        if let barrier { handler.forget(barrier) }
+        barrier = nil
         if let pending { handler.forget(pending.request) }
         pending = nil
     }

@@ -58,7 +58,7 @@ package struct LeaseService: Sendable {
         let header = handler.header(revision: handler.v3.reader.currentRevision)
         let question = LeaseQuestion(
             handler: handler, edge: call.edge,
-            here: { _ in handler.leaseTimeToLive(request, context: call.context) },
+            here: { _, _ in handler.leaseTimeToLive(request, context: call.context) },
             elsewhere: { relay.timeToLive(request, leader: $0, on: call.eventLoop) })
         call.onClose = { question.cancel() }
         question.ask { outcome in
@@ -104,7 +104,9 @@ private final class KeepAliveStream: V3Receiver {
         let loop = call.eventLoop
         let question = LeaseQuestion(
             handler: handler, edge: call.edge,
-            here: { [handler] address in handler.leaseRenew(id, address: address) },
+            here: { [handler] isConfirmed, address in
+                handler.leaseRenew(id, isConfirmed: isConfirmed, address: address)
+            },
             elsewhere: { leader in
                 relay.keepAlive(id, leader: leader, on: loop).map {
                     LeaseKeepAliveResponse(header: header, id: id, ttl: $0)

@@ -1,7 +1,7 @@
 //  etcdserverpb.Maintenance: state of this member, alarms, hashes, its database as a file.
 
-import EtcdMVCC
 import EtcdEdge
+import EtcdMVCC
 import EtcdMembership
 import EtcdProto
 package import EtcdServer

@@ -21,16 +21,18 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     private let wire: any V3Wire
     private let counters: CallCounters
     private let leaderWatch: LeaderWatch?
+    private let start: NIODeadline?
     private var deadline: UInt64?
     private var isFinished = false
 
-    /// Starts the clock of the client's time limit.
+    /// The call counts as started, and the client's time limit begins.
     init(_ parts: V3CallParts) {
         wire = parts.wire
         metadata = parts.metadata
         edge = parts.edge
         counters = parts.counters
         leaderWatch = parts.leaderWatch
+        start = counters.callStarted()
         wire.client = self
         if let limit = metadata.timeoutMilliseconds {
             deadline = edge.register(self, timeoutMilliseconds: limit)
@@ -111,7 +113,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     private func end(_ code: GRPCStatus.Code) -> Bool {
         if isFinished { return false }
         isFinished = true
-        counters.callEnded(code)
+        counters.callEnded(code, startedAt: start)
         if let deadline { edge.cancel(deadline) }
         deadline = nil
         leaderWatch?.remove(self)

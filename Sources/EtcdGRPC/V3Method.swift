@@ -2,8 +2,8 @@
 //  gRPC and the JSON gateway both find them in a `V3MethodTable`.
 
 import EtcdEdge
-import Protobuf
 package import EtcdProto
+import Protobuf
 
 /// Names a method and serves its calls.
 package struct V3Method: Sendable {
@@ -60,7 +60,6 @@ package struct V3Method: Sendable {
             gatewayPaths: gateway.compactMap(\.self),
             entry: .stream { parts throws(GRPCStatus) in
                 try parts.check()
-                parts.counters.callStarted()
                 let call = V3Call<Response>(parts)
                 return ReceiverInlet(receiver: open(call), call: call, counters: parts.counters)
             })
@@ -76,7 +75,6 @@ package struct V3Method: Sendable {
                 let request: Request = try payload.decoded(
                     orSaying: "grpc: error unmarshalling request:")
                 try parts.check()
-                parts.counters.callStarted()
                 parts.counters.messageReceived()
                 body(request, V3Call<Response>(parts))
             })

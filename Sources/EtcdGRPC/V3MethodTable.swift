@@ -8,10 +8,17 @@ import NIOCore
 package final class V3MethodTable: Sendable {
     package let endpoints: [V3Endpoint]
     let services: Set<String>
+    let traffic = ClientTraffic()
 
-    package init(_ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges) {
-        let gate = CallGate(facts: facts, edges: edges)
-        endpoints = methods.map { V3Endpoint($0, gate: gate) }
+    /// - Parameter measuresDurations: whether metrics tell how long calls take.
+    package init(
+        _ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges,
+        measuresDurations: Bool = false
+    ) {
+        let gate = CallGate(facts: facts, edges: edges, traffic: traffic)
+        endpoints = methods.map {
+            V3Endpoint($0, gate: gate, measuresDurations: measuresDurations)
+        }
         services = Set(methods.map(\.service))
     }
 
@@ -28,12 +35,13 @@ package final class V3MethodTable: Sendable {
 /// One method in service.
 package final class V3Endpoint: Sendable {
     package let method: V3Method
-    package let counters = CallCounters()
+    package let counters: CallCounters
     private let gate: CallGate
     private let rules: CallRules
 
-    init(_ method: V3Method, gate: CallGate) {
+    init(_ method: V3Method, gate: CallGate, measuresDurations: Bool) {
         self.method = method
+        counters = CallCounters(measuresDurations: measuresDurations)
         rules = CallRules(
             isStreaming: method.kind != .unary, isForLearners: method.isForLearners)
         self.gate = gate
@@ -83,10 +91,12 @@ package final class V3Endpoint: Sendable {
 /// The checks before a call, and the watches over the leader on each loop.
 final class CallGate: Sendable {
     private let facts: any MemberFacts
+    private let traffic: ClientTraffic
     private let watches: [(edge: HTTPEdge, watch: NIOLoopBoundBox<LeaderWatch>)]
 
-    init(facts: any MemberFacts, edges: HTTPEdges) {
+    init(facts: any MemberFacts, edges: HTTPEdges, traffic: ClientTraffic) {
         self.facts = facts
+        self.traffic = traffic
         watches = edges.all.map { edge in
             (
                 edge,
@@ -100,6 +110,8 @@ final class CallGate: Sendable {
         if !method.isForLearners, facts.isLearner {
             throw GRPCStatus(.unavailable, "etcdserver: rpc not supported for learner")
         }
+        traffic.callStarted(
+            version: metadata.clientAPIVersion, isStreaming: method.isStreaming)
         if metadata.requiresLeader, !facts.knowsLeader { throw .noLeader }
         if metadata.timeoutMilliseconds == 0 { throw .deadlineExceeded }
     }

@@ -26,6 +26,9 @@ struct Lease {
     /// When the primary has something to do about its end.
     var expiryDue: Instant { offeredUntil ?? deadline }
 
+    /// The log holds less than the whole TTL, or soon will.
+    var isCheckpointed: Bool { remainingTTL > 0 || hasProposedCheckpoint }
+
     /// What a new primary starts from.
     var startingTTL: Int64 { remainingTTL > 0 ? remainingTTL : ttl }
 }

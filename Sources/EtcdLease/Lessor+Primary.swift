@@ -49,17 +49,13 @@ extension Lessor {
     package func renew(_ id: Int64, now: Instant) -> LeaseRenewal {
         state.withLock { state in
             guard state.isPrimary else { return .notPrimary }
-            // Once its end is under way, there is no way back.
-            guard let lease = state.leases[id], lease.offeredUntil == nil, lease.deadline > now
+            guard let index = state.leases.index(forKey: id),
+                state.leases.values[index].renew(now: now)
             else { return .notFound }
-            // Clocks are read before locks are taken: a renewal must not undo a later one.
-            let deadline = max(lease.deadline, now.advanced(bySeconds: lease.ttl))
-            state.leases[id]!.deadline = deadline
-            state.leases[id]!.renewedAt = now
-            if lease.remainingTTL == 0, !lease.hasProposedCheckpoint {
-                return .renewed(ttl: lease.ttl)
-            }
-            return .renewedOnceApplied(ttl: lease.ttl, LeaseCheckpoint(id: id, remainingTTL: 0))
+            let lease = state.leases.values[index]
+            return lease.isCheckpointed
+                ? .renewedOnceApplied(ttl: lease.ttl, LeaseCheckpoint(id: id, remainingTTL: 0))
+                : .renewed(ttl: lease.ttl)
         }
     }
 
@@ -139,6 +135,16 @@ extension Lease {
         checkpointEntry = .never
     }
 
+    /// False when its time is up.
+    fileprivate mutating func renew(now: Instant) -> Bool {
+        // Once its end is under way, there is no way back.
+        guard offeredUntil == nil, deadline > now else { return false }
+        // Clocks are read before locks are taken: a renewal must not undo a later one.
+        deadline = max(deadline, now.advanced(bySeconds: ttl))
+        renewedAt = max(renewedAt, now)
+        return true
+    }
+
     /// Rounded up, so that no checkpoint shortens a lease; `nil` when its time is up.
     fileprivate func secondsLeft(now: Instant) -> Int64? {
         let left = deadline.nanoseconds(since: now)
@@ -190,7 +196,7 @@ extension Lessor.State {
 
     /// Puts the first entries where they belong, so that the first of all means something.
     fileprivate mutating func refreshExpiries() {
-        for _ in 0..<64 {
+        for _ in 0..<8 {
             guard let entry = expiries.next else { return }
             let lease = leases[entry.lease]
             let counts = lease?.expiryEntry == entry.due

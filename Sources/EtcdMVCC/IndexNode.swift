@@ -132,8 +132,10 @@ struct IndexNode: Equatable {
         }
         var head: UInt64 = 0
         for position in start..<start + 6 {
-            let byte = position < key.count ? address.load(
-                fromByteOffset: position, as: UInt8.self) : 0
+            let byte =
+                position < key.count
+                ? address.load(
+                    fromByteOffset: position, as: UInt8.self) : 0
             head = head << 8 | UInt64(byte)
         }
         return head

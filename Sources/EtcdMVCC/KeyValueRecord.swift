@@ -8,6 +8,19 @@ enum KeyValueRecord {
         key: Bytes, createRevision: Int64, modRevision: Int64, version: Int64, value: Bytes,
         lease: Int64
     ) -> Bytes {
+        key.withUnsafeBytes { key in
+            value.withUnsafeBytes { value in
+                make(
+                    key: key, createRevision: createRevision, modRevision: modRevision,
+                    version: version, value: value, lease: lease)
+            }
+        }
+    }
+
+    static func make(
+        key: UnsafeRawBufferPointer, createRevision: Int64, modRevision: Int64, version: Int64,
+        value: UnsafeRawBufferPointer, lease: Int64
+    ) -> Bytes {
         // Tags and varints take at most 11 bytes per field.
         let bound = key.count + value.count + 6 * 11
         return Bytes(
@@ -47,13 +60,11 @@ enum KeyValueRecord {
         }
 
         @inline(__always)
-        mutating func append(tag: UInt8, _ bytes: Bytes) {
-            if bytes.isEmpty { return }
+        mutating func append(tag: UInt8, _ bytes: UnsafeRawBufferPointer) {
+            guard bytes.count > 0, let address = bytes.baseAddress else { return }
             append(tag)
             append(varint: UInt64(bytes.count))
-            bytes.withUnsafeBytes {
-                (base + position).copyMemory(from: $0.baseAddress!, byteCount: $0.count)
-            }
+            (base + position).copyMemory(from: address, byteCount: bytes.count)
             position += bytes.count
         }
 

@@ -34,7 +34,10 @@ final class StoreContent {
 
     private func restoreIndex(from backend: Backend) {
         guard var index = index.take() else { return }
-        backend.scan(StoreBuckets.key, from: .empty, to: nil) { key, record in
+        let view = backend.views.view()
+        var passed = ScannedPages(view)
+        view.scan(StoreBuckets.key, from: .empty, to: nil) { key, record in
+            passed.count(key, record)
             guard let key = RevisionKey(key), key.revision.sub <= Int64(UInt32.max) else {
                 problem = .corrupt("bucket key holds a key that is no revision")
                 return false
@@ -56,6 +59,7 @@ final class StoreContent {
             return true
         }
         self.index = consume index
+        passed.release()
     }
 
     private static func revision(_ key: Bytes, _ backend: Backend) throws(MVCCError) -> Int64? {
@@ -64,5 +68,27 @@ final class StoreContent {
             throw .corrupt("\(key.text) holds no revision")
         }
         return revision.revision.main
+    }
+}
+
+/// Lets go of the pages of a long scan now and then, so that the whole database does not come to
+/// count as memory of this process.
+struct ScannedPages {
+    private static let bytesMax = 32 << 20
+
+    private let view: ReadView
+    private var bytes = 0
+
+    init(_ view: ReadView) { self.view = view }
+
+    @inline(__always)
+    mutating func count(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) {
+        bytes += key.count + record.count
+        if bytes >= Self.bytesMax { release() }
+    }
+
+    mutating func release() {
+        bytes = 0
+        view.releaseResidentPages()
     }
 }

@@ -28,11 +28,45 @@ extension StoreMoment {
         _ range: KeyRange, at main: Int64, limit: Int, _ request: RangeRequest,
         to response: inout RangeResponse
     ) throws(MVCCError) {
-        let revisions = try collect(range, at: main, limit: limit) { $0.revision }
-        response.count = Int64(
-            revisions.count < limit ? revisions.count : try count(range, at: main))
-        response.more = response.count > revisions.count
-        try append(revisions, at: main, keysOnly: request.keysOnly, to: &response.kvs)
+        let found: Int
+        if request.keysOnly {
+            found = try appendKeys(range, at: main, limit: limit, to: &response.kvs)
+        } else {
+            let revisions = try collect(range, at: main, limit: limit) { $0.revision }
+            found = revisions.count
+            try append(revisions, at: main, keysOnly: false, to: &response.kvs)
+        }
+        response.count = Int64(found < limit ? found : try count(range, at: main))
+        response.more = response.count > found
+    }
+
+    /// What a keys-only answer says of a key: all of it, or where to read it.
+    private enum KeyAnswer: Sendable {
+        case complete(Bytes)
+        case stored(Revision)
+    }
+
+    /// Keys without values come from the index alone, unless newer revisions have replaced them.
+    private func appendKeys(
+        _ range: KeyRange, at main: Int64, limit: Int, to list: inout KeyValueList
+    ) throws(MVCCError) -> Int {
+        let answers = try collect(range, at: main, limit: limit) { found -> KeyAnswer in
+            if !found.isNewest { return .stored(found.revision) }
+            let entry = found.entry
+            return .complete(
+                KeyValueRecord.make(
+                    key: entry.key, createRevision: entry.createRevision, modRevision: entry.main,
+                    version: entry.version, value: UnsafeRawBufferPointer(start: nil, count: 0),
+                    lease: entry.lease))
+        }
+        for answer in answers {
+            switch answer {
+            case .complete(let record): record.withUnsafeBytes { list.append(record: $0) }
+            case .stored(let revision):
+                try append([revision], at: main, keysOnly: true, to: &list)
+            }
+        }
+        return answers.count
     }
 
     /// Filters, then sorts, then cuts. Records are read only for what the index does not know.

@@ -41,7 +41,9 @@ extension StoreMoment {
         var position = 0
         var problem: MVCCError?
         var crc = CRC32C.checksum(StoreBuckets.key.name)
+        var passed = ScannedPages(view)
         view.scan(StoreBuckets.key, from: .empty, to: nil) { key, record in
+            passed.count(key, record)
             // The scan has taken its picture; deletions of later compactions are not in it.
             let isUsable = hasPicture ?? (reader.compactRevision == compacted)
             hasPicture = isUsable
@@ -59,6 +61,7 @@ extension StoreMoment {
             crc = CRC32C.extend(CRC32C.extend(crc, with: key), with: record)
             return true
         }
+        passed.release()
         if let problem { throw problem }
         return hasPicture == false ? nil : crc
     }

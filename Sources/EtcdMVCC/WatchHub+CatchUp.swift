@@ -52,7 +52,7 @@ extension WatchHub {
                 number, at: group.places[Int(watcher.position.place)].range,
                 watcher.options.intersection(.content), from: watcher.next)
         }
-        while cursor <= revision, !budget.isUsedUp {
+        while cursor <= revision, !budget.isUsedUp, window.hasReaders {
             let start = cursor
             var bytes = 0
             let last = history.events(
@@ -168,6 +168,9 @@ private struct CatchUpWindow {
         _ = group.add(Int32(collectors.count), at: range)
         collectors.append(CatchUpCollector(options: options, next: next, members: [number]))
     }
+
+    /// False when the outboxes of all are full.
+    var hasReaders: Bool { collectors.contains { !$0.members.isEmpty } }
 
     func takers(of event: StoreEvent) -> [Int] {
         var takers: [Int] = []

@@ -16,8 +16,8 @@ struct WatchIntervalTree {
         var priority: UInt64
         var left = none
         var right = none
-        /// The node with the greatest end in the subtree of this one.
-        var farthest: Int32
+        /// The greatest end in the subtree of this node.
+        var farthest: Bytes?
     }
 
     private static let none: Int32 = -1
@@ -57,25 +57,32 @@ struct WatchIntervalTree {
 
     /// Calls `body` with the value of every range that contains `key`, ordered by start, then end.
     func forEach(containing key: Bytes, _ body: (Int32) -> Void) {
-        visit(root, key, body)
+        nodes.withUnsafeBufferPointer { nodes in
+            key.withUnsafeBytes { Self.visit(nodes, root, $0, body) }
+        }
     }
 
-    private func visit(_ index: Int32, _ key: Bytes, _ body: (Int32) -> Void) {
+    private static func visit(
+        _ nodes: UnsafeBufferPointer<Node>, _ index: Int32, _ key: UnsafeRawBufferPointer,
+        _ body: (Int32) -> Void
+    ) {
         var index = index
         // Deep only to the left; what lies to the right is the next round of the loop.
-        while index != Self.none {
+        while index != none {
             let node = Int(index)
-            if !isBelowEnd(key, of: nodes[node].farthest) { return }
-            visit(nodes[node].left, key, body)
-            if key < nodes[node].start { return }
-            if isBelowEnd(key, of: index) { body(nodes[node].value) }
+            if !isBelow(key, nodes[node].farthest) { return }
+            visit(nodes, nodes[node].left, key, body)
+            let isBefore = nodes[node].start.withUnsafeBytes { KeyOrder.compare(key, $0) < 0 }
+            if isBefore { return }
+            if isBelow(key, nodes[node].end) { body(nodes[node].value) }
             index = nodes[node].right
         }
     }
 
-    private func isBelowEnd(_ key: Bytes, of index: Int32) -> Bool {
-        guard let end = nodes[Int(index)].end else { return true }
-        return key < end
+    @inline(__always)
+    private static func isBelow(_ key: UnsafeRawBufferPointer, _ end: Bytes?) -> Bool {
+        guard let end else { return true }
+        return end.withUnsafeBytes { KeyOrder.compare(key, $0) < 0 }
     }
 
     // MARK: nodes
@@ -89,7 +96,7 @@ struct WatchIntervalTree {
         }
         let index = free.popLast() ?? Int32(nodes.count)
         let node = Node(
-            start: range.start, end: end, value: value, priority: random.next(), farthest: index)
+            start: range.start, end: end, value: value, priority: random.next(), farthest: end)
         if Int(index) == nodes.count {
             nodes.append(node)
         } else {
@@ -100,26 +107,29 @@ struct WatchIntervalTree {
 
     private mutating func release(_ index: Int32) {
         nodes[Int(index)] = Node(
-            start: .empty, end: .empty, value: 0, priority: 0, farthest: index)
+            start: .empty, end: .empty, value: 0, priority: 0, farthest: .empty)
         free.append(index)
     }
 
-    private func endIsLess(_ left: Int32, _ right: Int32) -> Bool {
-        guard let leftEnd = nodes[Int(left)].end else { return false }
-        guard let rightEnd = nodes[Int(right)].end else { return true }
-        return leftEnd < rightEnd
+    /// No end at all is the greatest.
+    private static func isLess(_ left: Bytes?, _ right: Bytes?) -> Bool {
+        guard let left else { return false }
+        guard let right else { return true }
+        return left < right
     }
 
     private func isOrdered(_ left: Int32, before right: Int32) -> Bool {
         let (leftStart, rightStart) = (nodes[Int(left)].start, nodes[Int(right)].start)
-        return leftStart == rightStart ? endIsLess(left, right) : leftStart < rightStart
+        return leftStart == rightStart
+            ? Self.isLess(nodes[Int(left)].end, nodes[Int(right)].end) : leftStart < rightStart
     }
 
     private mutating func updateFarthest(_ index: Int32) {
-        var farthest = index
+        var farthest = nodes[Int(index)].end
         for child in [nodes[Int(index)].left, nodes[Int(index)].right] where child != Self.none {
-            let candidate = nodes[Int(child)].farthest
-            if endIsLess(farthest, candidate) { farthest = candidate }
+            if Self.isLess(farthest, nodes[Int(child)].farthest) {
+                farthest = nodes[Int(child)].farthest
+            }
         }
         nodes[Int(index)].farthest = farthest
     }

@@ -38,6 +38,8 @@ enum HTTP2Library {
         defer { nghttp2_option_del(options) }
         nghttp2_option_set_no_auto_window_update(options, 1)
         nghttp2_option_set_no_closed_streams(options, 1)
+        // `HTTP2FieldCheck` and `HTTP2Stream.accepts` do instead what this turns off.
+        nghttp2_option_set_no_http_messaging(options, 1)
         nghttp2_option_set_max_outbound_ack(options, HTTP2Limits.outboundAcknowledgements)
         nghttp2_option_set_max_settings(options, HTTP2Limits.settingsEntries)
         nghttp2_option_set_stream_reset_rate_limit(
@@ -74,17 +76,18 @@ enum HTTP2Library {
     private static func install(_ callbacks: OpaquePointer?) {
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, owner in
             guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
-            if frame.pointee.isRequest { owner.fields.removeAll() }
+            let isRequest = frame.pointee.isRequest
+            owner.fieldCheck.begin(isTrailers: !isRequest)
+            if isRequest { owner.fields.removeAll() }
             return 0
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
             _, frame, name, nameCount, value, valueCount, _, owner in
-            guard let frame, frame.pointee.isRequest, let owner = HTTP2Session.from(owner) else {
-                return 0
-            }
-            owner.fields.add(
-                name: UnsafeRawBufferPointer(start: name, count: nameCount),
-                value: UnsafeRawBufferPointer(start: value, count: valueCount))
+            guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
+            let name = UnsafeRawBufferPointer(start: name, count: nameCount)
+            let value = UnsafeRawBufferPointer(start: value, count: valueCount)
+            owner.fieldCheck.add(name: name, value: value)
+            if frame.pointee.isRequest { owner.fields.add(name: name, value: value) }
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { session, frame, owner in
@@ -95,11 +98,11 @@ enum HTTP2Library {
             case NGHTTP2_HEADERS.rawValue:
                 if frame.pointee.isRequest {
                     owner.headersComplete(id, endsStream: ends)
-                } else if ends {
-                    HTTP2Session.stream(session, id)?.endRequest()
+                } else if let stream = HTTP2Session.stream(session, id) {
+                    owner.trailersComplete(stream, endsStream: ends)
                 }
             case NGHTTP2_DATA.rawValue where ends:
-                HTTP2Session.stream(session, id)?.endRequest()
+                if let stream = HTTP2Session.stream(session, id) { owner.bodyComplete(stream) }
             case NGHTTP2_PING.rawValue:
                 let isAnswer = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
                 if !isAnswer, !owner.pingReceived() {

@@ -1,10 +1,11 @@
-//  The fields of an ordinary HTTP/2 request. Their grammar has been checked by the library.
+//  The fields of an ordinary HTTP/2 request. Their grammar has been checked by `HTTP2FieldCheck`.
 
 import NIOHTTP1
 
 struct HTTP2RequestFields {
     private(set) var method = ""
     private(set) var path = ""
+    /// Any text: what Go takes for a host is not limited to names. An empty one is none.
     private(set) var authority: String?
     private(set) var fields: [(String, String)] = []
     let isTooLarge: Bool
@@ -33,7 +34,7 @@ struct HTTP2RequestFields {
         } else if ASCII.equals(name, ":path") {
             path = Self.escaped(value)
         } else if ASCII.equals(name, ":authority") {
-            authority = String(decoding: value, as: UTF8.self)
+            if !value.isEmpty { authority = String(decoding: value, as: UTF8.self) }
         }
     }
 
@@ -61,7 +62,7 @@ struct HTTP2RequestFields {
         let isValid = path.withUTF8 { bytes in
             let raw = UnsafeRawBufferPointer(bytes)
             guard raw.first == ASCII.slash else {
-                return method == "CONNECT" || (raw.count == 1 && raw[0] == UInt8(ascii: "*"))
+                return method == "CONNECT" || (method == "OPTIONS" && ASCII.equals(raw, "*"))
             }
             let end = ASCII.index(of: UInt8(ascii: "?"), in: raw) ?? raw.count
             return PercentCoding.isValid(path: UnsafeRawBufferPointer(rebasing: raw[..<end]))

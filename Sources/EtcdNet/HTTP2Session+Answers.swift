@@ -90,15 +90,20 @@ extension HTTP2Session {
         nghttp2_session_resume_data(session, stream.id)
     }
 
-    /// For a request that cannot be understood.
-    func refuse(_ stream: HTTP2Stream) { reset(stream, NGHTTP2_PROTOCOL_ERROR) }
+    /// For a request that cannot be understood, or turns out not to be what it said.
+    func refuse(_ stream: HTTP2Stream) {
+        stream.isRefused = true
+        reset(stream, NGHTTP2_PROTOCOL_ERROR)
+    }
 
     func reset(_ stream: HTTP2Stream) { reset(stream, NGHTTP2_INTERNAL_ERROR) }
 
-    func reset(_ stream: HTTP2Stream, _ code: nghttp2_error_code) {
+    func reset(_ stream: HTTP2Stream, _ code: nghttp2_error_code) { reset(stream.id, code) }
+
+    func reset(_ id: Int32, _ code: nghttp2_error_code) {
         guard context != nil else { return }
         nghttp2_submit_rst_stream(
-            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code.rawValue)
         flushSoon()
     }
 

@@ -5,8 +5,12 @@ import CNGHTTP2
 extension HTTP2Session {
     /// The fields in `fields` are a whole request. Most of what comes is calls.
     func headersComplete(_ id: Int32, endsStream: Bool) {
+        guard fieldCheck.isSound(endsStream: endsStream) else {
+            return reset(id, NGHTTP2_PROTOCOL_ERROR)
+        }
         if let remoteCalls, !fields.isTooLarge, fields.isRemoteCall {
             let stream = RemoteCallStream(id: id, session: self)
+            stream.bytesOwed = fieldCheck.statedLength
             add(stream)
             remoteCalls.begin(stream, fields: fields)
             if endsStream { stream.endRequest() }
@@ -14,6 +18,7 @@ extension HTTP2Session {
             var copy = HTTP2RequestFields(isTooLarge: fields.isTooLarge)
             fields.forEach { name, value in copy.add(name: name, value: value) }
             let exchange = HTTP2Exchange(id: id, session: self, fields: copy)
+            exchange.bytesOwed = fieldCheck.statedLength
             add(exchange)
             exchange.requestHasEnded = endsStream
             exchange.begin(endsStream: endsStream)
@@ -22,8 +27,24 @@ extension HTTP2Session {
 
     /// A part of a body; `stream` is `nil` when it has been closed already.
     func received(_ bytes: UnsafeRawBufferPointer, streamID: Int32, _ stream: HTTP2Stream?) {
-        guard let stream else { return consume(bytes.count, streamID) }
+        guard let stream, !stream.isRefused else { return consume(bytes.count, streamID) }
+        guard stream.accepts(bytes.count) else {
+            consume(bytes.count, streamID)
+            return refuse(stream)
+        }
         stream.received(bytes)
+    }
+
+    /// The fields behind a body are there; they are of no interest beyond their grammar.
+    func trailersComplete(_ stream: HTTP2Stream, endsStream: Bool) {
+        guard fieldCheck.isSound(endsStream: endsStream) else { return refuse(stream) }
+        bodyComplete(stream)
+    }
+
+    /// The client sends no more of the body.
+    func bodyComplete(_ stream: HTTP2Stream) {
+        guard !stream.isRefused else { return }
+        if stream.bytesOwed ?? 0 == 0 { stream.endRequest() } else { refuse(stream) }
     }
 
     /// The client may send so much more.

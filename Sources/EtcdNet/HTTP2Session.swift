@@ -15,6 +15,8 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     let facts: ConnectionFacts
     /// Of the request whose head is arriving.
     let fields = RequestFields()
+    /// Of the fields that are arriving.
+    var fieldCheck = HTTP2FieldCheck()
     private(set) var context: ChannelHandlerContext?
     /// The library's session; freed with this object, never inside one of its callbacks.
     private(set) var session: OpaquePointer?

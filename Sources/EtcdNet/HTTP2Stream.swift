@@ -15,6 +15,10 @@ package class HTTP2Stream {
     unowned(unsafe) var previous: HTTP2Stream?
 
     final var requestHasEnded = false
+    /// The stream is being reset: nothing more of the request is wanted.
+    final var isRefused = false
+    /// What is missing of the length that the request stated; `nil` when it stated none.
+    final var bytesOwed: Int?
     /// The library has asked for more of the answer's body, and there was none.
     final var isWaitingForOutput = false
 
@@ -60,6 +64,13 @@ package class HTTP2Stream {
     var abandonedBytes: Int { 0 }
 
     // MARK: the session's steps
+
+    /// Counts a part of the body. False when it makes the body longer than stated.
+    final func accepts(_ count: Int) -> Bool {
+        guard let bytesOwed else { return true }
+        self.bytesOwed = bytesOwed - count
+        return count <= bytesOwed
+    }
 
     final func endRequest() {
         guard !requestHasEnded else { return }

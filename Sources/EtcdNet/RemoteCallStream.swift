@@ -1,7 +1,5 @@
 //  One gRPC call of an HTTP/2 connection: messages in, messages and a status out.
 
-
-
 /// Confined to the event loop of its connection. Any number of `send`s, then `finish` once, or
 /// `refuse` alone. Calls after the end are ignored.
 package final class RemoteCallStream: HTTP2Stream {

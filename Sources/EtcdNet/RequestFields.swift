@@ -22,7 +22,7 @@ package final class RequestFields {
         entries.reserveCapacity(16)
     }
 
-    /// Names are in lower case: the library refuses others.
+    /// Names are in lower case: a request with others is refused before it is handed over.
     func add(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         // HPACK counts 32 bytes for each field beyond its text.
         let size = text.count + name.count + value.count + 32 * (entries.count + 1)
@@ -44,7 +44,8 @@ package final class RequestFields {
         entries.removeAll(keepingCapacity: true)
     }
 
-    func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
+    func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void)
+    {
         text.withUnsafeBytes { text in
             for entry in entries {
                 let name = entry.start..<(entry.start + entry.nameCount)
@@ -78,7 +79,9 @@ package final class RequestFields {
         withValue(of: name) { String(decoding: $0, as: UTF8.self) }
     }
 
-    package func contains(_ name: StaticString) -> Bool { withValue(of: name) { _ in true } ?? false }
+    package func contains(_ name: StaticString) -> Bool {
+        withValue(of: name) { _ in true } ?? false
+    }
 
     /// Whether the request calls a gRPC method, or means to.
     var isRemoteCall: Bool {

@@ -90,7 +90,8 @@ package struct ApplyRole: Role {
     package init(
         settings: Settings, start: Start, keyspace: V2Keyspace, v3: V3Keyspace,
         members: MemberDirectory, registry: ProposalRegistry, status: ReplicaStatus,
-        metrics: ReplicaMetrics, databases: SnapshotDatabases, clock: any Clock, logger: Logger,
+        metrics: ReplicaMetrics, databases: SnapshotDatabases, ids: RequestIDs, clock: any Clock,
+        logger: Logger,
         now: Moment
     ) {
         self.settings = settings
@@ -106,13 +107,15 @@ package struct ApplyRole: Role {
         confState = start.confState
         snapshotIndex = start.index
         housekeeping = ReplicaHousekeeping(
-            localID: members.localID, name: settings.name, clientURLs: settings.clientURLs,
+            localID: members.localID, ids: ids, name: settings.name,
+            clientURLs: settings.clientURLs,
             retryMilliseconds: Limits.requestTimeoutMilliseconds
                 + 2 * settings.electionMilliseconds)
         self.v3 = v3
         self.databases = databases
         v3Housekeeping = V3Housekeeping(
-            keyspace: v3, members: members, status: status, databases: databases, clock: clock,
+            keyspace: v3, members: members, status: status, databases: databases, ids: ids,
+            clock: clock,
             logger: logger, compaction: settings.compaction,
             electionMilliseconds: settings.electionMilliseconds, now: now)
         nextCheck = now.monotonic

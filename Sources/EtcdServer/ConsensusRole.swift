@@ -18,7 +18,7 @@ package struct ConsensusRole: Role, ~Copyable {
         /// Safe among other voters only with pre-vote: a member that was merely slow to hear from
         /// its leader then disturbs nobody.
         package var hurriesAmongOthers: Bool
-        /// Where the contexts of read rounds begin; see `RequestHandler.firstRequestID`.
+        /// Where the contexts of read rounds begin; see `RequestIDs`.
         package var firstReadContext: UInt64
         /// Applied entries kept in memory for slow followers.
         package var catchUpEntries: UInt64

@@ -58,7 +58,11 @@ package struct LogRole: Role {
     }
 
     package mutating func run(_ inputs: [LogInput], now: Moment, outputs: inout [LogOutput]) {
-        guard !isStopped else { return }
+        guard !isStopped else {
+            // Whoever stops the member waits for this, also after a failure.
+            for case .close in inputs { outputs.append(.closed) }
+            return
+        }
         var work = blocked
         work += inputs
         blocked = []

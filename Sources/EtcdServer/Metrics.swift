@@ -24,9 +24,15 @@ package final class Histogram: Sendable {
     private let content: Mutex<Content>
 
     /// `count` bounds from `first`, each twice the one before.
-    package init(first: Double, count: Int) {
-        bounds = (0..<count).map { step in first * Double(UInt64(1) << UInt64(step)) }
-        content = Mutex(Content(counts: Array(repeating: 0, count: count)))
+    package convenience init(first: Double, count: Int) {
+        self.init(
+            bounds: (0..<count).map { step in first * Double(UInt64(1) << UInt64(step)) })
+    }
+
+    /// `bounds` must ascend.
+    package init(bounds: [Double]) {
+        self.bounds = bounds
+        content = Mutex(Content(counts: Array(repeating: 0, count: bounds.count)))
     }
 
     package func observe(_ value: Double) {

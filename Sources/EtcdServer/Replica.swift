@@ -83,6 +83,7 @@ package final class Replica: Sendable {
     package let databases = SnapshotDatabases()
     package let members: MemberDirectory
     package let registry = ProposalRegistry()
+    package let ids: RequestIDs
     package let metrics = ReplicaMetrics()
     package let clock: any Clock
     package let logger: Logger
@@ -103,6 +104,7 @@ package final class Replica: Sendable {
         self.snapshot = snapshot
         self.clock = clock
         self.logger = logger
+        ids = RequestIDs(member: localID, now: clock.now().wall)
         members = MemberDirectory(localID: localID, clusterID: clusterID, cluster: cluster)
     }
 
@@ -125,7 +127,7 @@ package final class Replica: Sendable {
                 electionTicks: electionTicks,
                 advancesFirstElection: configuration.initialElectionTickAdvance,
                 hurriesAmongOthers: configuration.preVote,
-                firstReadContext: RequestHandler.firstRequestID(
+                firstReadContext: RequestIDs.first(
                     member: members.localID, now: now.wall),
                 catchUpEntries: configuration.snapshotCatchUpEntries),
             node: node, confState: start.snapshot.confState, status: status, logger: logger,
@@ -153,7 +155,7 @@ package final class Replica: Sendable {
             start: ApplyRole.Start(
                 index: snapshot.index, term: snapshot.term, confState: snapshot.confState),
             keyspace: keyspace, v3: v3, members: members, registry: registry, status: status,
-            metrics: metrics, databases: databases, clock: clock, logger: logger,
+            metrics: metrics, databases: databases, ids: ids, clock: clock, logger: logger,
             now: clock.now())
     }
 
@@ -169,7 +171,8 @@ package final class Replica: Sendable {
                 maxLearners: configuration.maxLearners,
                 maxTxnOperations: configuration.maxTxnOperations,
                 serverVersion: configuration.serverVersion),
-            status: status, keyspace: keyspace, members: members, v3: v3, registry: registry,
+            status: status, keyspace: keyspace, members: members, v3: v3, ids: ids,
+            registry: registry,
             clock: clock, consensus: consensus, apply: apply, background: background,
             connectivity: connectivity)
     }

@@ -10,6 +10,7 @@ import RuntimeCore
 /// What the apply role checks ten times a second.
 struct ReplicaHousekeeping {
     private let localID: MemberID
+    private let ids: RequestIDs
     private let wanted: Member
     private let retryMilliseconds: UInt64
     private var nextAnnouncement: Instant?
@@ -21,9 +22,11 @@ struct ReplicaHousekeeping {
     var isAnnounced = false
 
     init(
-        localID: MemberID, name: String, clientURLs: [String], retryMilliseconds: UInt64
+        localID: MemberID, ids: RequestIDs, name: String, clientURLs: [String],
+        retryMilliseconds: UInt64
     ) {
         self.localID = localID
+        self.ids = ids
         wanted = Member(id: localID, peerURLs: [], name: name, clientURLs: clientURLs)
         self.retryMilliseconds = retryMilliseconds
     }
@@ -44,7 +47,7 @@ struct ReplicaHousekeeping {
         if let next = nextAnnouncement, now.monotonic < next { return }
         guard !isAnnounced, members.local != nil else { return }
         nextAnnouncement = now.monotonic.advanced(byMilliseconds: retryMilliseconds)
-        let id = announcementID ?? RequestHandler.firstRequestID(member: localID, now: now.wall)
+        let id = announcementID ?? ids.next()
         announcementID = id
         propose(
             V2Request(

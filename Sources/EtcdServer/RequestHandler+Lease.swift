@@ -12,6 +12,8 @@ package enum LeaseAnswer<Value: Sendable>: Sendable {
     case here(Value)
     /// It is valid once this request is applied, which `.v3(.leaseCheckpoint)` tells.
     case afterCheckpoint(RequestID, Value)
+    /// Ask again when `.barrier` has arrived for this request, as one that is confirmed.
+    case afterBarrier(RequestID)
     /// The leader can: its peer URLs.
     case forward([String])
     case failed(ServerError)
@@ -36,10 +38,13 @@ extension RequestHandler {
 
     /// Starts the lease's time anew. The answer's TTL is 0 when there is no such lease.
     ///
-    /// - Parameter address: asked for only if the answer has to wait.
-    package func leaseRenew(_ id: Int64, address: () -> ReplyAddress)
-        -> LeaseAnswer<LeaseKeepAliveResponse>
-    {
+    /// - Parameters:
+    ///   - isConfirmed: whether this member led, and had applied everything, after the question
+    ///     was asked. Without that it cannot say that there is no such lease.
+    ///   - address: asked for only if the answer has to wait.
+    package func leaseRenew(
+        _ id: Int64, isConfirmed: Bool = false, address: () -> ReplyAddress
+    ) -> LeaseAnswer<LeaseKeepAliveResponse> {
         // Read before renewing, as in etcd.
         var response = LeaseKeepAliveResponse()
         response.header = header(revision: v3.reader.currentRevision)
@@ -57,7 +62,14 @@ extension RequestHandler {
                 case .success(let id): return .afterCheckpoint(id, response)
                 case .failure(let error): return .failed(error)
                 }
-            case .notFound: return .here(response)
+            case .notFound:
+                // Its time is up, but it is not gone yet: the client waits for that, as in etcd.
+                if v3.lessor.contains(id) { return .failed(.notPrimaryLessor) }
+                if isConfirmed || status.leadsUndisputed { return .here(response) }
+                switch linearizableBarrier(address: address()) {
+                case .success(let barrier): return .afterBarrier(barrier)
+                case .failure(let error): return .failed(error)
+                }
             case .notPrimary: return .failed(.notPrimaryLessor)
             }
         }

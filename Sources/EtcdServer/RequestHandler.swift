@@ -55,11 +55,11 @@ package final class RequestHandler: Sendable {
     let background: any BackgroundPool
     private let connectivity: any PeerConnectivity
     let nextStream = Atomic<UInt64>(0)
-    private let nextID: Atomic<UInt64>
+    private let ids: RequestIDs
 
     package init(
         settings: Settings, status: ReplicaStatus, keyspace: V2Keyspace, members: MemberDirectory,
-        v3: V3Views, registry: ProposalRegistry, clock: any Clock,
+        v3: V3Views, ids: RequestIDs, registry: ProposalRegistry, clock: any Clock,
         consensus: any Port<ConsensusInput>, apply: any Port<ApplyInput>,
         background: any BackgroundPool, connectivity: any PeerConnectivity
     ) {
@@ -74,15 +74,7 @@ package final class RequestHandler: Sendable {
         self.apply = apply
         self.background = background
         self.connectivity = connectivity
-        nextID = Atomic(
-            RequestHandler.firstRequestID(member: members.localID, now: clock.now().wall))
-    }
-
-    /// 16 bits of the member, 40 bits of milliseconds, 8 bits of counter that may carry: unique
-    /// among members and across restarts (spec peer-and-disk 1).
-    package static func firstRequestID(member: MemberID, now: WallTime) -> UInt64 {
-        let milliseconds = UInt64(max(0, now.unixNanoseconds) / 1_000_000)
-        return (member.rawValue & 0xFFFF) << 48 | (milliseconds & 0xFF_FFFF_FFFF) << 8
+        self.ids = ids
     }
 
     /// How long a request may take: 5 s and two election timeouts (7 s with defaults).
@@ -186,7 +178,7 @@ package final class RequestHandler: Sendable {
     // MARK: private steps
 
     func makeID() -> RequestID {
-        RequestID(rawValue: nextID.wrappingAdd(1, ordering: .relaxed).newValue)
+        RequestID(rawValue: ids.next())
     }
 
     func propose(_ id: RequestID, _ data: Bytes, address: ReplyAddress) -> Result<

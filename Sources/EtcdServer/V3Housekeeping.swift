@@ -37,11 +37,11 @@ struct V3Housekeeping {
     private var defragmentWaiters: [ReplyAddress] = []
     private var isDefragmenting = false
     private var defragmentBegan = Instant(nanoseconds: 0)
-    private var nextRequest: UInt64
+    private let ids: RequestIDs
 
     init(
         keyspace: V3Keyspace, members: MemberDirectory, status: ReplicaStatus,
-        databases: SnapshotDatabases, clock: any Clock, logger: Logger,
+        databases: SnapshotDatabases, ids: RequestIDs, clock: any Clock, logger: Logger,
         compaction: AutoCompactor.Mode, electionMilliseconds: UInt64, now: Moment
     ) {
         self.keyspace = keyspace
@@ -54,9 +54,7 @@ struct V3Housekeeping {
         requestMilliseconds = Limits.requestTimeoutMilliseconds + 2 * electionMilliseconds
         compactor = AutoCompactor(mode: compaction)
         nextCheck = now.monotonic
-        // Nobody waits for what is proposed here; the ids only have to differ.
-        nextRequest =
-            RequestHandler.firstRequestID(member: members.localID, now: now.wall) | 1 << 47
+        self.ids = ids
     }
 
     var wakeAt: Instant? {
@@ -245,8 +243,7 @@ struct V3Housekeeping {
     private mutating func propose(
         _ kind: InternalRaftRequest.Kind, _ now: Instant, _ outputs: inout [ApplyOutput]
     ) {
-        nextRequest += 1
-        let request = InternalRaftRequest(header: RequestHeader(id: nextRequest), kind: kind)
+        let request = InternalRaftRequest(header: RequestHeader(id: ids.next()), kind: kind)
         var data: [UInt8] = []
         request.encode(into: &data)
         let expires = now.advanced(byMilliseconds: requestMilliseconds)

@@ -3,9 +3,11 @@
 
 import CNGHTTP2
 import EtcdEdge
+import EtcdProto
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
+import RuntimeCore
 
 @testable import EtcdGRPC
 @testable import EtcdNet
@@ -34,21 +36,33 @@ struct CallsOnly: HTTPHandler {
 }
 
 final class CallConnection {
-    let channel = EmbeddedChannel()
+    let channel: EmbeddedChannel
     let table: V3MethodTable
     private let decoder = FieldDecoder()
+    private var framings: [Int: MessageFraming] = [:]
+    /// Messages that came and were not taken yet, by stream.
+    private var messages: [Int: [Bytes]] = [:]
 
     var loop: EmbeddedEventLoop { channel.embeddedEventLoop }
 
-    init(
+    convenience init(
         _ methods: [V3Method], facts: any MemberFacts = TestFacts(), maxRequestBytes: Int = 1_000
     ) throws {
-        let edges = HTTPEdges([channel.eventLoop])
+        let loop = EmbeddedEventLoop()
+        try self.init(
+            methods, facts: facts, edges: HTTPEdges([loop]), loop: loop,
+            maxRequestBytes: maxRequestBytes)
+    }
+
+    init(
+        _ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges, loop: EmbeddedEventLoop,
+        maxRequestBytes: Int
+    ) throws {
+        channel = EmbeddedChannel(loop: loop)
         table = V3MethodTable(methods, facts: facts, edges: edges)
         let server = GRPCServer(
             table: table, edges: edges, settings: .init(maxRequestBytes: maxRequestBytes))
-        let listenerLoop = ListenerLoop(
-            eventLoop: channel.eventLoop, settings: ListenerSettings())
+        let listenerLoop = ListenerLoop(eventLoop: loop, settings: ListenerSettings())
         try channel.pipeline.syncOperations.addHandler(
             ProtocolDemux(loop: listenerLoop, handler: CallsOnly(calls: server)))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
@@ -93,8 +107,14 @@ final class CallConnection {
         try send(Self.frame(type: 1, flags: ends ? 5 : 4, stream: stream, block))
     }
 
+    /// In frames of the size that servers take.
     func data(_ bytes: [UInt8], stream: Int, ends: Bool = false) throws {
-        try send(Self.frame(type: 0, flags: ends ? 1 : 0, stream: stream, bytes))
+        var rest = bytes[...]
+        while rest.count > 16_384 {
+            try send(Self.frame(type: 0, stream: stream, Array(rest.prefix(16_384))))
+            rest = rest.dropFirst(16_384)
+        }
+        try send(Self.frame(type: 0, flags: ends ? 1 : 0, stream: stream, Array(rest)))
     }
 
     func reset(_ stream: Int) throws {
@@ -122,23 +142,56 @@ final class CallConnection {
         var lines: [String] = []
         while bytes.count >= 9 {
             let count = Int(bytes[0]) << 16 | Int(bytes[1]) << 8 | Int(bytes[2])
+            let stream = bytes[5..<9].reduce(0) { $0 << 8 | Int($1) }
             lines += line(
-                type: bytes[3], ends: bytes[4] & 1 == 1, Array(bytes[9..<(9 + count)]))
+                type: bytes[3], ends: bytes[4] & 1 == 1, stream: stream,
+                Array(bytes[9..<(9 + count)]))
             bytes.removeFirst(9 + count)
         }
         return lines
     }
 
-    private func line(type: UInt8, ends: Bool, _ payload: [UInt8]) -> [String] {
+    private func line(type: UInt8, ends: Bool, stream: Int, _ payload: [UInt8]) -> [String] {
         let end = ends ? " end" : ""
         switch type {
         case 0:
-            let hex = payload.dropFirst(5).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-            return ["message \(hex.joined())\(end)"]
+            return whole(payload, stream: stream).map { message in
+                messages[stream, default: []].append(message)
+                let hex = message.array.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+                return "message \(hex.joined())\(end)"
+            }
         case 1: return [decoder.fields(payload).joined(separator: ", ") + end]
         case 3: return ["reset \(payload[3])"]
         default: return []
         }
+    }
+
+    private func whole(_ payload: [UInt8], stream: Int) -> [Bytes] {
+        var framing = framings[stream] ?? MessageFraming()
+        var found: [Bytes] = []
+        var rest = payload[...]
+        while !rest.isEmpty {
+            let step = rest.withUnsafeBytes { framing.next($0, messageBytesMax: .max) }
+            guard case .message(let message, _, let used) = step else { break }
+            found.append(message)
+            rest = rest.dropFirst(used)
+        }
+        framings[stream] = framing
+        return found
+    }
+
+    /// The messages that came on a stream and were not taken yet.
+    func take<Message: ProtobufMessage>(
+        _ type: Message.Type = Message.self, stream: Int = 1
+    ) throws -> [Message] {
+        _ = try answers()
+        let taken = messages.removeValue(forKey: stream) ?? []
+        return try taken.map { try Message(decoding: $0) }
+    }
+
+    /// Room for `count` more bytes of answers.
+    func allow(_ count: Int, stream: Int) throws {
+        for id in [0, stream] { try send(Self.frame(type: 8, stream: id, Self.number(count))) }
     }
 }
 

@@ -136,7 +136,8 @@ final class Fixture {
                 electionMilliseconds: 1_000, strictReconfigCheck: false,
                 maxRequestBytes: 1 << 20, maxLearners: 1),
             status: status, keyspace: keyspace, members: members, v3: v3.views,
-            registry: registry, clock: FakeClock(), consensus: consensus, apply: FakeApply(),
+            ids: RequestIDs(member: 0x2a, now: FakeClock.start.wall), registry: registry,
+            clock: FakeClock(), consensus: consensus, apply: FakeApply(),
             background: ImmediateBackground(), connectivity: FakePeers())
         edges = HTTPEdges([loop])
         router = HTTPRouter(

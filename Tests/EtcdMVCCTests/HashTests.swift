@@ -91,7 +91,8 @@ struct HashTests {
         #expect(throws: MVCCError.unavailable) { try fixture.get("a") }
     }
 
-    @Test("any bytes either are a key value or are refused", arguments: 1...4 as ClosedRange<UInt64>)
+    @Test(
+        "any bytes either are a key value or are refused", arguments: 1...4 as ClosedRange<UInt64>)
     func anyBytes(seed: UInt64) {
         var random = RandomSource(seed: seed)
         let sound = KeyValueRecord.make(

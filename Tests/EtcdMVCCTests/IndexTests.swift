@@ -84,6 +84,59 @@ struct IndexTests {
         #expect(again.version == 1 && again.createRevision == 5 && again.previous == nil)
     }
 
+    @Test("removed records come back in their own order, whatever the order of their keys")
+    func compactedRecords() {
+        var random = RandomSource(seed: 4)
+        for (previous, main) in [(-1, 1), (0, 5), (10, 100_000), (99_000, 100_000)]
+            as [(
+                Int64, Int64
+            )]
+        {
+            var records = CompactedRecords(previous: previous, main: main)
+            var expected: [Revision] = []
+            for sub in 0..<500 as Range<Int64> {
+                let revision = Revision(main: Int64(random.below(Int(main))) + 1, sub: sub)
+                records.append(RevisionKey(revision, isTombstone: sub % 3 == 0))
+                expected.append(revision)
+            }
+            #expect(records.count == 500)
+            var taken: [RevisionKey] = []
+            while records.count > 0 { taken += records.take(1 + random.below(50)) }
+            #expect(taken.map(\.revision) == expected.sorted())
+            #expect(taken.allSatisfy { $0.isTombstone == ($0.revision.sub % 3 == 0) })
+        }
+    }
+
+    @Test("ranges as requests spell them")
+    func ranges() {
+        let keys = ["", "a", "a\0", "ab", "b", "b\u{7f}", "c"]
+        let table: [(String, String, [String])] = [
+            ("a", "", ["a"]), ("a", "b", ["a", "a\0", "ab"]), ("b", "\0", ["b", "b\u{7f}", "c"]),
+            ("\0", "\0", Array(keys.dropFirst())), ("b", "a", []), ("b", "b", []),
+        ]
+        for (key, end, expected) in table {
+            let range = KeyRange(key: Bytes(key), rangeEnd: Bytes(end))
+            #expect(keys.filter { range.contains(Bytes($0)) } == expected)
+            #expect(range.isEmpty == expected.isEmpty)
+            #expect(range.isSingle == end.isEmpty)
+        }
+    }
+
+    @Test("the keys of records have etcd's form and order")
+    func revisionKeys() {
+        let key = RevisionKey(Revision(main: 0x0102, sub: 3), isTombstone: true).bytes
+        #expect(key == [0, 0, 0, 0, 0, 0, 1, 2, 0x5F, 0, 0, 0, 0, 0, 0, 0, 3, 0x74])
+        let revisions = [(1, 0), (1, 1), (2, 0), (255, 9), (256, 0), (Int64.max, 0)]
+            .map { Revision(main: $0.0, sub: $0.1) }
+        let keys = revisions.map { RevisionKey($0).bytes }
+        #expect(keys == keys.sorted())
+        #expect(
+            keys.compactMap { $0.withUnsafeBytes { RevisionKey($0) } }.map(\.revision) == revisions)
+        #expect(RevisionKey(revisions[0]).bytes.count == RevisionKey.length)
+        #expect(
+            Bytes(Array(repeating: 0xFF, count: 17)).withUnsafeBytes { RevisionKey($0) } == nil)
+    }
+
     @Test("a lease comes and goes with the entry, also for long keys")
     func leases() {
         for key in ["short", String(repeating: "long", count: 500)] {

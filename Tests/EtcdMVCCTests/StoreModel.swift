@@ -188,7 +188,9 @@ struct StoreModel {
             case .put(let put): answer = .put(apply(put))
             case .deleteRange(let delete): answer = .deleteRange(apply(delete))
             case .range(let range):
-                answer = (try? self.range(range, in: present, revision: answered)).map { .range($0) }
+                answer = (try? self.range(range, in: present, revision: answered)).map {
+                    .range($0)
+                }
             case .txn(let txn): answer = .txn(apply(txn, &choices))
             case nil: answer = nil
             }

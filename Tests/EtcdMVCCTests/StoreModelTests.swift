@@ -114,10 +114,14 @@ private struct StoreModelRun {
     private mutating func putRequest() -> PutRequest {
         var request = PutRequest(key: key())
         request.prevKV = random.oneIn(3)
-        if random.oneIn(8) { request.ignoreValue = true } else {
+        if random.oneIn(8) {
+            request.ignoreValue = true
+        } else {
             request.value = values[random.below(values.count)]
         }
-        if random.oneIn(8) { request.ignoreLease = true } else if random.oneIn(3) {
+        if random.oneIn(8) {
+            request.ignoreLease = true
+        } else if random.oneIn(3) {
             request.lease = Int64(random.below(random.oneIn(4) ? 5 : 4))
         }
         return request
@@ -125,8 +129,11 @@ private struct StoreModelRun {
 
     private mutating func put() throws {
         let request = putRequest()
-        try compare("\(request)") { model throws(MVCCError) in try model.put(request) } store: {
-            store, leases throws(MVCCError) in try store.put(request, leases: leases)
+        try compare("\(request)") { model throws(MVCCError) in
+            try model.put(request)
+        } store: {
+            store, leases throws(MVCCError) in
+            try store.put(request, leases: leases)
         }
     }
 
@@ -179,7 +186,9 @@ private struct StoreModelRun {
                     DeleteRangeRequest(
                         key: key(), rangeEnd: rangeEnd(), prevKV: random.oneIn(2))))
         default:
-            guard !free.isEmpty else { return RequestOp(request: .range(rangeRequest(plain: true))) }
+            guard !free.isEmpty else {
+                return RequestOp(request: .range(rangeRequest(plain: true)))
+            }
             var request = putRequest()
             request.key = free.remove(at: random.below(free.count))
             return RequestOp(request: .put(request))
@@ -216,8 +225,11 @@ private struct StoreModelRun {
     private mutating func txn() throws {
         var free = keys
         let request = txnRequest(depth: 0, free: &free)
-        try compare("\(request)") { model throws(MVCCError) in try model.txn(request) } store: {
-            store, leases throws(MVCCError) in try store.txn(request, leases: leases)
+        try compare("\(request)") { model throws(MVCCError) in
+            try model.txn(request)
+        } store: {
+            store, leases throws(MVCCError) in
+            try store.txn(request, leases: leases)
         }
     }
 

@@ -307,7 +307,7 @@ struct WatchProgressTests {
         let fixture = WatchFixture(settings)
         fixture.open(1)
         fixture.hub.requestProgress(1)
-        #expect(fixture.lines(1) == [])
+        #expect(fixture.lines(1) == ["progress -1 @1"])
         fixture.create(1, .init("a"))
         fixture.create(1, .init("b", to: "c"))
         fixture.put("x")

@@ -108,7 +108,7 @@ struct WatchOutboxTests {
             fixture.hub.requestProgress(1)
         }
         #expect(outbox.isOverfull)
-        #expect(outbox.take(max: .max).count == 10)
+        #expect(outbox.take(max: .max).count == 20)
         #expect(!outbox.isOverfull)
     }
 

@@ -1,5 +1,6 @@
 //  The hub over a real store: what history tells later is what watchers were told at once.
 
+import EtcdBackend
 import EtcdMVCC
 import EtcdProto
 import RuntimeCore

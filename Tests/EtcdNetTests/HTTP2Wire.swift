@@ -39,6 +39,13 @@ enum HTTP2Wire {
         return frame(type: 1, flags: ends ? 5 : 4, stream: stream, block)
     }
 
+    /// A block of just these fields: a request, or the trailers of one.
+    static func block(_ fields: [(String, String)], stream: UInt32, ends: Bool) -> [UInt8] {
+        frame(
+            type: 1, flags: ends ? 5 : 4, stream: stream,
+            fields.flatMap { field($0.0, $0.1) })
+    }
+
     static func data(_ text: String, stream: UInt32, ends: Bool) -> [UInt8] {
         frame(type: 0, flags: ends ? 1 : 0, stream: stream, Array(text.utf8))
     }

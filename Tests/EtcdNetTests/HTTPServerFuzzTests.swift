@@ -42,6 +42,12 @@ struct HTTPServerFuzzTests {
             seeds.append(
                 HTTP2Wire.request("PUT", target, stream: id + 20, ends: false)
                     + HTTP2Wire.data("value", stream: id + 20, ends: index % 2 == 0))
+            seeds.append(
+                HTTP2Wire.request(
+                    "PUT", target, stream: id + 40, ends: false,
+                    fields: [("content-length", "5"), ("te", "trailers")])
+                    + HTTP2Wire.data("value", stream: id + 40, ends: false)
+                    + HTTP2Wire.block([("x", "y")], stream: id + 40, ends: true))
         }
         return seeds
     }()

@@ -12,7 +12,9 @@ struct MessageFramingTests {
     }
 
     /// Everything that comes of `pieces`; `nil` when a message was too large.
-    private func messages(_ pieces: [[UInt8]], max: Int = 1_000) -> (found: [String], size: Int?, isWhole: Bool) {
+    private func messages(_ pieces: [[UInt8]], max: Int = 1_000) -> (
+        found: [String], size: Int?, isWhole: Bool
+    ) {
         var framing = MessageFraming()
         var found: [String] = []
         for piece in pieces {

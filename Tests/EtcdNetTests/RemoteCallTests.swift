@@ -9,7 +9,7 @@ import Testing
 @testable import EtcdNet
 
 /// Keeps its calls, and notes what happens to them.
-private final class CallScript {
+final class CallScript {
     var streams: [RemoteCallStream] = []
     var log: [String] = []
 }
@@ -68,7 +68,7 @@ private struct ScriptedCalls: HTTPHandler, RemoteCallHandler {
     }
 }
 
-private final class CallClient {
+final class CallClient {
     let channel = EmbeddedChannel()
     let script = CallScript()
     let loop: ListenerLoop
@@ -289,7 +289,8 @@ struct RemoteCallTests {
             try client.send(HTTP2Wire.frame(type: 0, stream: 1, part))
             client.channel.embeddedEventLoop.run()
             while let sent = try client.channel.readOutbound(as: ByteBuffer.self) {
-                updates += HTTP2Wire.frames(Array(sent.readableBytesView))
+                updates +=
+                    HTTP2Wire.frames(Array(sent.readableBytesView))
                     .filter { $0.type == 8 }.count
             }
         }
@@ -297,7 +298,8 @@ struct RemoteCallTests {
         client.script.streams[0].finish()
         client.channel.embeddedEventLoop.run()
         while let sent = try client.channel.readOutbound(as: ByteBuffer.self) {
-            updates += HTTP2Wire.frames(Array(sent.readableBytesView))
+            updates +=
+                HTTP2Wire.frames(Array(sent.readableBytesView))
                 .filter { $0.type == 8 && $0.stream == 0 }.count
         }
         #expect(updates > 0)

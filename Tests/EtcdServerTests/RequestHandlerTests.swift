@@ -46,7 +46,7 @@ struct RequestHandlerTests {
 
     @Test("ids carry member and time, and never repeat")
     func ids() throws {
-        let first = RequestHandler.firstRequestID(
+        let first = RequestIDs.first(
             member: 0xABCD_1234, now: WallTime(unixNanoseconds: 5_000_000))
         #expect(first == 0x1234_0000_0000_0500)
         let fixture = Fixture()

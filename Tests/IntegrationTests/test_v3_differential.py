@@ -119,6 +119,9 @@ def test_same_gateway_details():
         for name, (method, target, headers, body) in v3_table_raw.GATEWAY.items():
             theirs, ours = (v3_twins.send(member, target, body, headers, 6, method)
                             for member in pair.members)
+            if name in v3_table_raw.WIDER:
+                assert ours.status in (200, theirs.status), name
+                continue
             lines = v3_compare.json_difference(case, theirs, ours)
             if lines:
                 found.append(f"{name}:" + "".join(f"\n    {line}" for line in lines))

@@ -191,7 +191,7 @@ def json_lines_of(case, response, other):
 # Texts of Go's JSON library and of the gateway's: any text will do.
 PARSER_TEXT = re.compile(rb'"error":"(json: |invalid character|unexpected EOF|illegal base64'
                          rb'|unknown value|invalid grpc-timeout)')
-ANY_TEXT = re.compile(rb'"(error|message)":"(?:[^"\\\\]|\\\\.)*"')
+ANY_TEXT = re.compile(rb'"(error|message)":"(?:[^"\\]|\\.)*"')
 
 
 def json_difference(case, theirs, ours):

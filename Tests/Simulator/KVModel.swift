@@ -95,7 +95,8 @@ struct KVModel {
     /// `nil` for what is no matter of keys or leases.
     mutating func apply(_ kind: InternalRaftRequest.Kind) -> KVAnswer? {
         switch kind {
-        case .put(let request): refusal(of: request).map { .refused($0) } ?? write { $0.put(request) }
+        case .put(let request):
+            refusal(of: request).map { .refused($0) } ?? write { $0.put(request) }
         case .deleteRange(let request): write { $0.deleteRange(request) }
         case .txn(let request): txn(request)
         case .compaction(let request): compact(request)
@@ -126,13 +127,20 @@ struct KVModel {
         versions[key, default: []].append(Version(revision: revision + 1, value: value))
     }
 
-    private func refusal(of request: PutRequest) -> String? {
-        if request.lease != 0, leases[request.lease] == nil {
-            return "etcdserver: requested lease not found"
-        }
+    /// A put alone asks for its lease first, one in a transaction for its key, as in etcd.
+    private func refusal(of request: PutRequest, inTxn: Bool = false) -> String? {
+        let lacksLease = request.lease != 0 && leases[request.lease] == nil
         let needsKey = request.ignoreValue || request.ignoreLease
-        return needsKey && value(of: request.key, at: revision) == nil
-            ? "etcdserver: key not found" : nil
+        let lacksKey = needsKey && value(of: request.key, at: revision) == nil
+        if lacksKey, inTxn || !lacksLease { return "etcdserver: key not found" }
+        return lacksLease ? "etcdserver: requested lease not found" : nil
+    }
+
+    /// In a transaction the key is looked for before the lease.
+    private func refusalInTxn(of request: PutRequest) -> String? {
+        var withoutLease = request
+        withoutLease.lease = 0
+        return refusal(of: withoutLease) ?? refusal(of: request)
     }
 
     private mutating func put(_ request: PutRequest) -> KVAnswer {
@@ -164,7 +172,7 @@ struct KVModel {
         let operations = succeeds ? request.success : request.failure
         for operation in operations {
             guard case .put(let put)? = operation.request else { continue }
-            if let refusal = refusal(of: put) { return .refused(refusal) }
+            if let refusal = refusalInTxn(of: put) { return .refused(refusal) }
         }
         return write { model in
             var response = TxnResponse(succeeded: succeeds)

@@ -14,7 +14,7 @@ struct KVClient {
         case write
         case range(RangeRequest)
         case readTxn(TxnRequest)
-        case hash
+        case hash(Int64)
         case defragment
     }
 
@@ -81,6 +81,8 @@ struct KVWorkload {
     var clients: [KVClient]
     /// Per register.
     var histories: [[KVRegisterOperation]]
+    /// Of every value of a register that some client has seen.
+    private var revisions: [Bytes: Int64] = [:]
     /// What some client has seen of the whole by now.
     var floor = Floor()
     /// Newest revision that each start of a member has shown.
@@ -115,7 +117,8 @@ struct KVWorkload {
             propose(number, at: member, cluster) { handler, address in
                 handler.deleteRange(request, context: CallContext(), address: address)
             }
-        case 12 where plan.kv.leases, 13 where plan.kv.leases: try useLease(number, at: member, cluster)
+        case 12 where plan.kv.leases, 13 where plan.kv.leases:
+            try useLease(number, at: member, cluster)
         case 14: try maintain(number, at: member, cluster)
         default: putOther(number, at: member, cluster)
         }
@@ -297,17 +300,19 @@ struct KVWorkload {
             }
         }
         var answer = LeaseAnswer<LeaseKeepAliveResponse>.failed(.noLeader)
+        var asked = member.process!
         if plan.mutation == .renewsNothing {
             guard let seconds = cluster.checkers.oracle.model.leases[lease] else { return }
             answer = .here(LeaseKeepAliveResponse(id: lease, ttl: seconds))
         } else {
-            answer = ask(member.process!)
+            answer = ask(asked)
             if case .forward(let urls) = answer,
                 let leader = cluster.running.first(where: {
                     urls.contains(SimulatedCluster.url($0.number))
                 })
             {
-                answer = ask(leader.process!)
+                asked = leader.process!
+                answer = ask(asked)
             }
         }
         guard case .here(let response) = answer else { return }
@@ -316,6 +321,10 @@ struct KVWorkload {
             cluster.checkers.oracle.renewed(lease, seconds: response.ttl, now: now)
             return
         }
+        // A leader that has not applied everything may not know the lease yet: as its front end
+        // has to, the client asks again later.
+        let status = asked.replica.status
+        if plan.mutation == nil, status.applied < status.committed { return }
         clients[number].leases.removeAll { $0 == lease }
         if cluster.checkers.oracle.mustLive(lease, now: now) {
             throw Violation(description: "lease \(lease) lives, but its renewal finds none")
@@ -347,7 +356,7 @@ struct KVWorkload {
                 clients[number].random.oneIn(2)
                 ? 0 : max(1, floor.revision - Int64(clients[number].random.below(8)))
             member.process!.handler.hashKV(HashKVRequest(revision: revision), address: address)
-            wait(number, token, at: member, cluster, .hash, nil, nil)
+            wait(number, token, at: member, cluster, .hash(revision), nil, nil)
         }
     }
 
@@ -403,11 +412,12 @@ struct KVWorkload {
         case (.v3(let result), .write):
             clients[number].pending = nil
             try takeWrite(KVAnswer(result), pending, client: number, cluster)
-        case (.v3(.success(.hashKV(let response))), .hash):
+        case (.v3(.success(.hashKV(let response))), .hash(let revision)):
             clients[number].pending = nil
             answered += 1
             try cluster.checkers.oracle.compare(
-                hash: response.hash, revision: response.hashRevision,
+                hash: response.hash,
+                revision: revision == 0 ? response.header?.revision ?? 0 : revision,
                 compactRevision: response.compactRevision, member: pending.member)
         case (.v3, .hash), (.v3, .defragment):
             clients[number].pending = nil
@@ -486,7 +496,7 @@ struct KVWorkload {
     }
 
     /// Notes a revision that a process has shown to somebody.
-    mutating func show(
+    private mutating func show(
         _ revision: Int64, at member: SimulatedMember, _ cluster: SimulatedCluster
     ) throws {
         let process = member.number * 10_000 + member.process!.incarnation
@@ -590,12 +600,15 @@ struct KVWorkload {
     }
 
     private mutating func remember(_ values: KeyValueList, _ number: Int) {
-        for value in values { clients[number].seen[value.key] = value }
+        for value in values {
+            clients[number].seen[value.key] = value
+            revisions[value.value] = value.modRevision
+        }
     }
 
     func checkLinearizable() throws {
         for (key, history) in histories.enumerated() {
-            let completed = KVRegisterOperation.completed(history)
+            let completed = KVRegisterOperation.completed(history, seen: revisions)
             if let violation = Linearizability.violation(in: completed) {
                 throw Violation(description: "register \(key) is not linearizable: \(violation)")
             }

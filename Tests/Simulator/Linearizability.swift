@@ -116,6 +116,8 @@ struct KVRegisterOperation: LinearizableOperation {
         var createRevision: Int64 = 0
         var modRevision: Int64 = 0
         var version: Int64 = 0
+
+        var hasUnknownRevision: Bool { value != nil && modRevision == 0 }
     }
 
     enum Action: Hashable {
@@ -153,7 +155,8 @@ struct KVRegisterOperation: LinearizableOperation {
             holds(expected, state) ? written(new, at: revision, over: state) : nil
         case (.swap(let expected, let new), .unknown):
             holds(expected, state) ? written(new, at: learnedRevision, over: state) : nil
-        case (.swap(let expected, _), .mismatch): holds(expected, state) ? nil : state
+        case (.swap(let expected, _), .mismatch):
+            holds(expected, state) && !state.hasUnknownRevision ? nil : state
         case (.delete, .deleted(let wasThere)):
             wasThere == (state.value != nil) ? State() : nil
         case (.delete, .unknown): State()
@@ -163,7 +166,10 @@ struct KVRegisterOperation: LinearizableOperation {
     }
 
     private func holds(_ expected: Int64, _ state: State) -> Bool {
-        expected == 0 ? state.value == nil : state.value != nil && state.modRevision == expected
+        // A write whose answer was lost, and that nobody has read, may have any revision.
+        if state.hasUnknownRevision { return expected != 0 }
+        return expected == 0
+            ? state.value == nil : state.value != nil && state.modRevision == expected
     }
 
     private func written(_ value: Bytes, at revision: Int64, over state: State) -> State? {
@@ -180,22 +186,42 @@ struct KVRegisterOperation: LinearizableOperation {
             && (state.createRevision == 0 || found.createRevision == state.createRevision)
     }
 
-    /// Fills in what reads tell about writes whose answers were lost. Values are unique.
-    static func completed(_ history: [KVRegisterOperation]) -> [KVRegisterOperation] {
-        var revisions: [Bytes: Int64] = [:]
-        for operation in history {
-            if case .found(let found?) = operation.outcome {
-                revisions[found.value] = found.modRevision
-            }
-        }
-        return history.map { operation in
+    /// Fills in what clients have seen of writes whose answers were lost. Values are unique.
+    static func completed(_ history: [KVRegisterOperation], seen revisions: [Bytes: Int64])
+        -> [KVRegisterOperation]
+    {
+        history.map { operation in
             var operation = operation
             switch operation.action {
             case .put(let value), .swap(_, let value):
-                if operation.outcome == .unknown { operation.learnedRevision = revisions[value] ?? 0 }
+                if operation.outcome == .unknown {
+                    operation.learnedRevision = revisions[value] ?? 0
+                }
             default: break
             }
             return operation
         }
+    }
+}
+
+extension KVRegisterOperation: CustomStringConvertible {
+    var description: String {
+        let what =
+            switch action {
+            case .put(let value): "put \(value.prefix(12).text)"
+            case .swap(let expected, let new): "swap \(expected) for \(new.prefix(12).text)"
+            case .delete: "delete"
+            case .read: "read"
+            }
+        let answer =
+            switch outcome {
+            case .written(let revision): "written at \(revision)"
+            case .deleted(let wasThere): wasThere ? "deleted" : "was absent"
+            case .mismatch: "mismatch"
+            case .found(let value): value?.text ?? "absent"
+            case .unknown: "unknown, seen at \(learnedRevision)"
+            }
+        let end = returnedAt == .max ? "" : "\((returnedAt - VirtualTime.origin) / 1_000)"
+        return "\((invokedAt - VirtualTime.origin) / 1_000)...\(end) \(what): \(answer)"
     }
 }

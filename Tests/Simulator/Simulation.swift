@@ -386,20 +386,49 @@ extension Simulation {
     private func compareDatabases() throws {
         let members = participants
         guard let first = members.first?.process else { return }
-        let reference = hash(of: first)
+        let reference = try hash(of: first)
         for member in members.dropFirst() {
             let process = member.process!
             guard process.keyspaceV3.appliedIndex == first.keyspaceV3.appliedIndex else { continue }
-            if hash(of: process) != reference {
+            if try hash(of: process) != reference {
                 throw Violation(
                     description: "the databases of m\(member.number) and m\(members[0].number) "
-                        + "differ at index \(process.keyspaceV3.appliedIndex)")
+                        + "differ at index \(process.keyspaceV3.appliedIndex): "
+                        + difference(process, first))
             }
         }
     }
 
-    private func hash(of process: SimulatedMember.Process) -> UInt32 {
-        process.replica.v3.backend.view().hash(ignoring: DatabaseRecords.isVolatile)
+    /// The first row that two members do not hold alike.
+    private func difference(
+        _ one: SimulatedMember.Process, _ other: SimulatedMember.Process
+    ) -> String {
+        for bucket in V3Keyspace.buckets {
+            let (left, right) = (rows(of: bucket, one), rows(of: bucket, other))
+            for key in Set(left.keys).union(right.keys).sorted()
+            where left[key] != right[key]
+                && !key.withUnsafeBytes({ DatabaseRecords.isVolatile(bucket.name, $0) })
+            {
+                let texts = [left[key], right[key]].map { $0?.text ?? "nothing" }
+                return "\(bucket.name.text)/\(key.text): \(texts[0]), \(texts[1])"
+            }
+        }
+        return "in their buckets"
+    }
+
+    private func rows(of bucket: Bucket, _ process: SimulatedMember.Process) -> [Bytes: Bytes] {
+        var rows: [Bytes: Bytes] = [:]
+        process.replica.v3.backend.view().scan(bucket, from: .empty, to: nil) { key, value in
+            rows[Bytes(Array(key))] = Bytes(Array(value))
+            return true
+        }
+        return rows
+    }
+
+    /// Committed first: the configuration is written with a commit.
+    private func hash(of process: SimulatedMember.Process) throws -> UInt32 {
+        _ = try process.keyspaceV3.backend.snapshot()
+        return process.replica.v3.backend.view().hash(ignoring: DatabaseRecords.isVolatile)
     }
 }
 

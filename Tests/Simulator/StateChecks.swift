@@ -64,7 +64,7 @@ extension KVOracle {
             throw Violation(description: "m\(member) cannot hash its keys: \(error)")
         }
         try compare(
-            hash: response.hash, revision: response.hashRevision,
+            hash: response.hash, revision: reader.currentRevision,
             compactRevision: response.compactRevision, member: member)
     }
 }

@@ -161,7 +161,8 @@ struct WatchWorkload {
     /// Lets everybody who was told of news take them.
     mutating func collect(from cluster: SimulatedCluster, _ kv: inout KVWorkload) throws {
         for number in clients.indices {
-            for reply in clients[number].edge.take() where reply.token == clients[number].nextToken {
+            for reply in clients[number].edge.take() where reply.token == clients[number].nextToken
+            {
                 switch reply.reply {
                 case .watchReady: clients[number].hasNews = true
                 default: throw Violation(description: "a watch stream got \(reply.reply)")
@@ -216,13 +217,10 @@ struct WatchWorkload {
         _ cluster: SimulatedCluster, _ kv: inout KVWorkload
     ) throws {
         let model = cluster.checkers.oracle.model
-        let member = cluster.members[stream.member]
         switch delivery {
         case .created(let id, let revision):
-            try kv.show(revision, at: member, cluster)
             try watch(id, number) { try $0.created(at: revision) }
-        case .events(let id, let revision, _, let encoded):
-            try kv.show(revision, at: member, cluster)
+        case .events(let id, _, _, let encoded):
             var frames: [UInt8] = []
             encoded.append(0..<encoded.count, to: &frames)
             var events = try WatchResponse(decoding: Bytes(frames)).events
@@ -233,7 +231,8 @@ struct WatchWorkload {
             // Whoever watches has seen it happen.
             kv.floor.revision = max(kv.floor.revision, events.last?.kv?.modRevision ?? 0)
         case .progress(let id, let revision):
-            for watch in clients[number].watches where id == WatchDelivery.noWatcher || id == watch.id {
+            for watch in clients[number].watches
+            where id == WatchDelivery.noWatcher || id == watch.id {
                 try self.watch(watch.id, number) { try $0.progress(to: revision, model) }
             }
         case .cancelled(let id, _, let compactRevision, let reason, let alsoCreated):
