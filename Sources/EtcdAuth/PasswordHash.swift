@@ -1,5 +1,5 @@
-//  bcrypt through libxcrypt: what the database keeps instead of passwords. Slow on purpose; never to
-//  be called on an event loop.
+//  bcrypt through libxcrypt: what the database keeps instead of passwords. Slow on purpose; never
+//  to be called on an event loop.
 
 import CCrypt
 import Crypto

@@ -1,5 +1,5 @@
-//  Tokens that members keep in memory: forgotten at a restart, after some time without use, and when
-//  their user changes.
+//  Tokens that members keep in memory: forgotten at a restart, after some time without use, and
+//  when their user changes.
 
 import Crypto
 import RuntimeCore

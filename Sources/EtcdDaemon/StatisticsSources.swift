@@ -64,39 +64,3 @@ final class TransportStatistics: SelfStatisticsSource, LeaderStatisticsSource {
         }
     }
 }
-
-/// The families about peers (spec operations 1.2).
-enum PeerMetrics {
-    static func write(_ transport: PeerTransport, local: MemberID, into text: inout MetricsText) {
-        let traffic = transport.traffic
-        func family(
-            _ name: String, _ help: String, _ label: String, _ value: (PeerTraffic) -> UInt64
-        ) {
-            text.family(
-                "etcd_network_peer_\(name)", help, type: "counter",
-                traffic.map { ("\(label)=\"\($0.id)\"", Double(value($0))) })
-        }
-        if traffic.isEmpty { return }
-        text.family(
-            "etcd_network_active_peers", "The current number of active peer connections.",
-            type: "gauge",
-            traffic.map { peer in
-                let isActive = transport.activeSince(peer.id) != nil
-                return ("Local=\"\(local)\",Remote=\"\(peer.id)\"", isActive ? 1 : 0)
-            })
-        family("sent_bytes_total", "The total number of bytes sent to peers.", "To") {
-            $0.sentBytes
-        }
-        family("received_bytes_total", "The total number of bytes received from peers.", "From") {
-            $0.receivedBytes
-        }
-        family("sent_failures_total", "The total number of send failures from peers.", "To") {
-            $0.sentFailures
-        }
-        family(
-            "received_failures_total", "The total number of receive failures from peers.", "From"
-        ) {
-            $0.receivedFailures
-        }
-    }
-}

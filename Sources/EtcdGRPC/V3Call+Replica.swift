@@ -11,7 +11,7 @@ extension V3Call {
     /// the replica's time limit too; a client that goes away is forgotten.
     ///
     /// - Parameters:
-    ///   - start: gets the address for the reply, and returns the request's id or why there is none.
+    ///   - start: gets the address for the reply; returns the request's id or why there is none.
     ///   - body: answers the call. Gets `.v3(.success)` and everything else that is no failure.
     package func wait(
         on handler: RequestHandler,

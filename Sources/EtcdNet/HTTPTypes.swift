@@ -71,8 +71,8 @@ package protocol HTTPBodySink: AnyObject {
 package protocol HTTPHandler: Sendable {
     func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan
     func handle(_ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder)
-    /// Who takes HTTP/2 requests of a gRPC content type; `nil` (the default) for nobody, which makes
-    /// them requests like others. Asked once per connection.
+    /// Who takes HTTP/2 requests of a gRPC content type; `nil` (the default) for nobody, which
+    /// makes them requests like others. Asked once per connection.
     var remoteCalls: (any RemoteCallHandler)? { get }
 }
 

@@ -1,4 +1,5 @@
-//  Compaction by itself (spec operations 5.2): by age or by number of revisions, on the leader only.
+//  Compaction by itself (spec operations 5.2): by age or by number of revisions, on the leader
+//  only.
 
 import RuntimeCore
 

@@ -60,6 +60,23 @@ package final class Histogram: Sendable {
     }
 }
 
+/// A distribution at one moment, wherever it was counted.
+package struct HistogramReading: Sendable {
+    package let bounds: [Double]
+    /// One per bound.
+    package let cumulative: [UInt64]
+    package let sum: Double
+    /// Values over the last bound included.
+    package let count: UInt64
+
+    package init(bounds: [Double], cumulative: [UInt64], sum: Double, count: UInt64) {
+        self.bounds = bounds
+        self.cumulative = cumulative
+        self.sum = sum
+        self.count = count
+    }
+}
+
 /// Writes the Prometheus text format, version 0.0.4.
 package struct MetricsText: ~Copyable {
     package private(set) var bytes: [UInt8] = []
@@ -87,16 +104,31 @@ package struct MetricsText: ~Copyable {
     package mutating func histogram(
         _ name: String, _ help: String, _ histograms: [(labels: String, histogram: Histogram)]
     ) {
+        histogram(
+            name, help,
+            histograms.map { each in
+                let snapshot = each.histogram.snapshot
+                return (
+                    each.labels,
+                    HistogramReading(
+                        bounds: each.histogram.bounds, cumulative: snapshot.cumulative,
+                        sum: snapshot.sum, count: snapshot.count)
+                )
+            })
+    }
+
+    package mutating func histogram(
+        _ name: String, _ help: String, _ readings: [(labels: String, reading: HistogramReading)]
+    ) {
         header(name, help, "histogram")
-        for each in histograms {
-            let snapshot = each.histogram.snapshot
-            let prefix = each.labels.isEmpty ? "" : each.labels + ","
-            for (bound, count) in zip(each.histogram.bounds, snapshot.cumulative) {
+        for (labels, reading) in readings {
+            let prefix = labels.isEmpty ? "" : labels + ","
+            for (bound, count) in zip(reading.bounds, reading.cumulative) {
                 sample(name + "_bucket", prefix + "le=\"\(format(bound))\"", String(count))
             }
-            sample(name + "_bucket", prefix + "le=\"+Inf\"", String(snapshot.count))
-            sample(name + "_sum", each.labels, format(snapshot.sum))
-            sample(name + "_count", each.labels, String(snapshot.count))
+            sample(name + "_bucket", prefix + "le=\"+Inf\"", String(reading.count))
+            sample(name + "_sum", labels, format(reading.sum))
+            sample(name + "_count", labels, String(reading.count))
         }
     }
 

@@ -5,8 +5,8 @@ package import EtcdProto
 import RuntimeCore
 import Synchronization
 
-/// One client's watch stream. Calls may come from any thread; what they lead to appears in `outbox`,
-/// announced by `.watchReady` at the address given when it was opened.
+/// One client's watch stream. Calls may come from any thread; what they lead to appears in
+/// `outbox`, announced by `.watchReady` at the address given when it was opened.
 package final class WatchStreamHandle: Sendable {
     package let outbox: WatchOutbox
     private let apply: any Port<ApplyInput>

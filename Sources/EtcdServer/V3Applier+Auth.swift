@@ -1,5 +1,5 @@
-//  Permissions of committed requests, and the requests that change users and roles. Judged at apply,
-//  where every member has the same rules and comes to the same verdict.
+//  Permissions of committed requests, and the requests that change users and roles. Judged at
+//  apply, where every member has the same rules and comes to the same verdict.
 
 import EtcdAuth
 import EtcdProto

@@ -1,5 +1,5 @@
-//  What the log means for the v3 key space: the model after every entry, what each request had to be
-//  answered with, and how long each lease had to last.
+//  What the log means for the v3 key space: the model after every entry, what each request had to
+//  be answered with, and how long each lease had to last.
 
 import EtcdMVCC
 import EtcdProto

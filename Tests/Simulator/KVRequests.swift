@@ -1,4 +1,5 @@
-//  What v3 clients ask, drawn from their random source. Which kinds exist at all is the plan's affair.
+//  What v3 clients ask, drawn from their random source. Which kinds exist at all is the plan's
+//  affair.
 
 import EtcdProto
 import RuntimeCore

@@ -1,5 +1,6 @@
 //  Clients of the v3 API: one request at a time each, at a member of their choice. Every answer is
-//  held against the log, and against what was known when it was asked for.
+//  held against the log, and against what was known when it was asked for. So many lines because
+//  each kind of request stands beside the check of its answers.
 
 import EtcdMVCC
 import EtcdProto

@@ -1,5 +1,5 @@
-//  One watch as its client sees it, held against the log: every event once, in order, none left out,
-//  all of a revision together, with the right previous values.
+//  One watch as its client sees it, held against the log: every event once, in order, none left
+//  out, all of a revision together, with the right previous values.
 
 import EtcdMVCC
 import EtcdProto

@@ -1,5 +1,5 @@
-//  Clients that watch: from now, from the past, from the future; that read at once, slowly or not at
-//  all for a while; that go elsewhere and resume where they were.
+//  Clients that watch: from now, from the past, from the future; that read at once, slowly or not
+//  at all for a while; that go elsewhere and resume where they were.
 
 import EtcdMVCC
 import EtcdProto

@@ -73,7 +73,8 @@ struct SimCommand {
         let seeds = totals.failures.map(\.seed).sorted()
         print(
             "\(totals.ran) seeds, \(totals.answered) operations, \(totals.committed) entries, "
-                + "\(totals.watchEvents) watch events, \(totals.expiries) expiries, digest \(String(totals.digest, radix: 16))"
+                + "\(totals.watchEvents) watch events, \(totals.expiries) expiries, "
+                + "digest \(String(totals.digest, radix: 16))"
         )
         if !seeds.isEmpty { print("violations in seeds \(seeds)") }
         print("\(totals.ran - seeds.count) passed, \(seeds.count) failed")
