@@ -110,16 +110,21 @@ package final class HTTPRouter: HTTPHandler {
 
     // MARK: HTTPHandler
 
-    /// The gateway for requests that are its own and come from where requests may come from.
-    private func gateway(for head: HTTPRequestHead) -> (any HTTPHandler)? {
+    /// The gateway and the way back, for requests that are its own and come from where requests
+    /// may come from.
+    private func gateway(for head: HTTPRequestHead, _ responder: any HTTPResponder)
+        -> (handler: any HTTPHandler, responder: any HTTPResponder)?
+    {
         guard let gateway, head.target.hasPrefix("/v3"), head.method != "OPTIONS",
-            case .serve = gate.check(head)
+            case .serve(let fields) = gate.check(head)
         else { return nil }
-        return gateway
+        return (gateway, fields.isEmpty ? responder : PermittedResponder(responder, fields: fields))
     }
 
     package func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
-        if let gateway = gateway(for: head) { return gateway.plan(for: head, responder: responder) }
+        if let (gateway, responder) = gateway(for: head, responder) {
+            return gateway.plan(for: head, responder: responder)
+        }
         if head.method == "PUT" || head.method == "POST" {
             let type = head.headers.first(name: "content-type")
             let isWanted =
@@ -135,7 +140,7 @@ package final class HTTPRouter: HTTPHandler {
     package func handle(
         _ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder
     ) {
-        if let gateway = gateway(for: head) {
+        if let (gateway, responder) = gateway(for: head, responder) {
             return gateway.handle(head, body: body, responder: responder)
         }
         switch surface {

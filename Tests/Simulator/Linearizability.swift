@@ -23,6 +23,10 @@ extension LinearizableOperation {
 }
 
 enum Linearizability {
+    /// States looked at before a history is given up as one that cannot be explained. Sound ones
+    /// need a few thousand.
+    private static let statesMax = 500_000
+
     private struct Place<State: Hashable>: Hashable {
         var done: [UInt64]
         var state: State
@@ -42,6 +46,7 @@ enum Linearizability {
         ]
         var best = 0
         while let place = stack.popLast() {
+            if seen.count > statesMax { break }
             if !seen.insert(place).inserted { continue }
             func isDone(_ index: Int) -> Bool { place.done[index / 64] >> (index % 64) & 1 == 1 }
             let remaining = mustDo.filter { !isDone($0) }

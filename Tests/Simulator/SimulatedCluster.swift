@@ -221,7 +221,9 @@ final class SimulatedCluster {
     ) throws {
         for output in outputs {
             switch output {
-            case .append(let request): _ = process.logMailbox.post(.append(request))
+            case .append(let request):
+                member.willWrite(request)
+                _ = process.logMailbox.post(.append(request))
             case .send(let messages): for message in messages { send(message, from: member) }
             case .apply(let entries): _ = process.applyMailbox.post(.entries(entries))
             case .restore(let snapshot):
@@ -242,7 +244,9 @@ final class SimulatedCluster {
     ) throws {
         for output in outputs {
             switch output {
-            case .persisted(let number): _ = process.consensusMailbox.post(.persisted(number))
+            case .persisted(let number):
+                member.wrote(number)
+                _ = process.consensusMailbox.post(.persisted(number))
             case .snapshotSaved(let metadata):
                 _ = process.consensusMailbox.post(.snapshotSaved(metadata))
             case .storageFull(let reason):

@@ -54,6 +54,12 @@ final class SimulatedConnectivity: PeerConnectivity {
 }
 
 final class SimulatedMember {
+    /// What a member has told others on the strength of its disk.
+    struct Promise {
+        var index: LogIndex = 0
+        var term: Term = 0
+    }
+
     enum RoleName: CaseIterable {
         case consensus, log, apply
     }
@@ -66,6 +72,8 @@ final class SimulatedMember {
         let keyspaceV3: V3Keyspace
         /// The last entry, or the snapshot, that the log held when this start began.
         let logEnd: LogIndex
+        /// What the log role has been asked to keep, until it says that it has.
+        var unwritten: [UInt64: Promise] = [:]
         let handler: RequestHandler
         let consensusMailbox: SimulatedMailbox<ConsensusInput>
         let logMailbox = SimulatedMailbox<LogInput>()
@@ -108,6 +116,8 @@ final class SimulatedMember {
     var random: RandomSource
     var process: Process?
     private var starts = 0
+    /// What must be there after any crash.
+    private(set) var promise = Promise()
     /// Removed from the cluster, or stopped by an error that it may not survive.
     var isRetired = false
 
@@ -135,6 +145,7 @@ final class SimulatedMember {
     func restart() throws(BootstrapError) {
         var opened = try Bootstrap.open(
             SimulatedMember.directory, in: disk, segmentBytes: plan.segmentBytes)
+        try checkPromise(opened)
         if plan.mutation == .forgetsVote {
             opened.hardState = HardState(
                 term: opened.entries.last?.term ?? 0, vote: .none,
@@ -169,6 +180,32 @@ final class SimulatedMember {
         process = Process(
             incarnation: starts, replica: replica, opened: opened, database: database,
             random: random.split())
+    }
+
+    /// The log role is to keep this before anybody hears of it.
+    func willWrite(_ request: LogRequest) {
+        guard request.number > 0 else { return }
+        let last = request.entries.last?.index ?? request.snapshot?.metadata.index
+        process?.unwritten[request.number] = Promise(
+            index: last ?? LogIndex(0), term: request.hardState?.term ?? Term(0))
+    }
+
+    /// The write of this number was acknowledged.
+    func wrote(_ number: UInt64) {
+        guard let written = process?.unwritten.removeValue(forKey: number) else { return }
+        // A later leader's entries may take the place of more that were there.
+        if written.index > 0 { promise.index = written.index }
+        promise.term = max(promise.term, written.term)
+    }
+
+    private func checkPromise(_ opened: OpenedLog) throws(BootstrapError) {
+        let last = max(
+            opened.entries.last?.index ?? LogIndex(0), opened.snapshotMetadata.index)
+        if last < promise.index || opened.hardState.term < promise.term {
+            throw BootstrapError(
+                description: "its log ends at \(last) in term \(opened.hardState.term), but it "
+                    + "had promised \(promise.index) in term \(promise.term)")
+        }
     }
 
     private var keyspaceSettings: V3Keyspace.Settings {
