@@ -196,7 +196,7 @@ def test_replaced_one_by_one(old, new):
         on(cluster.members[0], v3_content.fill)
         for number, member in enumerate(list(cluster.members)):
             assert cluster.remove(member).status == 204
-            member.kill()
+            member.close()
             cluster.members.remove(member)
             late = cluster.add(f"late{number}", new)
             on(late, lambda c, n=number: c.put(f"joined/{n}", "1"))

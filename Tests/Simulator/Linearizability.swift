@@ -1,11 +1,11 @@
 //  Was there an order of all operations on a key that explains every answer? (Wing and Gong's
 //  search, with memory of the states already tried.)
 
-import EtcdProto
-import RuntimeCore
+package import EtcdProto
+package import RuntimeCore
 
 /// What the search has to know of one client operation.
-protocol LinearizableOperation {
+package protocol LinearizableOperation {
     associatedtype State: Hashable
 
     static var initial: State { get }
@@ -22,7 +22,7 @@ extension LinearizableOperation {
     var isAnswered: Bool { returnedAt != .max }
 }
 
-enum Linearizability {
+package enum Linearizability {
     /// States looked at before a history is given up as one that cannot be explained. Sound ones
     /// need a few thousand.
     private static let statesMax = 500_000
@@ -34,7 +34,9 @@ enum Linearizability {
 
     /// `nil` when the history is linearizable; otherwise the operations of the longest prefix that
     /// could be explained are described.
-    static func violation<Operation: LinearizableOperation>(in history: [Operation]) -> String? {
+    package static func violation<Operation: LinearizableOperation>(in history: [Operation])
+        -> String?
+    {
         // A read that nobody saw answered says nothing.
         let operations = history.filter { !$0.isRead || $0.isAnswered }
             .sorted { $0.invokedAt < $1.invokedAt }
@@ -114,8 +116,8 @@ struct RegisterOperation: LinearizableOperation {
 }
 
 /// One client operation on a key of the v3 API that nothing else writes to.
-struct KVRegisterOperation: LinearizableOperation {
-    struct State: Hashable {
+package struct KVRegisterOperation: LinearizableOperation {
+    package struct State: Hashable {
         var value: Bytes?
         /// 0 where nobody ever learned it.
         var createRevision: Int64 = 0
@@ -125,7 +127,7 @@ struct KVRegisterOperation: LinearizableOperation {
         var hasUnknownRevision: Bool { value != nil && modRevision == 0 }
     }
 
-    enum Action: Hashable {
+    package enum Action: Hashable {
         case put(Bytes)
         case delete
         /// Puts `new` if the key was last modified at `expected` (0: is not there).
@@ -133,7 +135,7 @@ struct KVRegisterOperation: LinearizableOperation {
         case read
     }
 
-    enum Outcome: Hashable {
+    package enum Outcome: Hashable {
         /// Written at this revision.
         case written(Int64)
         case deleted(Bool)
@@ -142,17 +144,22 @@ struct KVRegisterOperation: LinearizableOperation {
         case unknown
     }
 
-    let action: Action
-    let invokedAt: UInt64
-    var returnedAt: UInt64 = .max
-    var outcome: Outcome = .unknown
+    package let action: Action
+    package let invokedAt: UInt64
+    package var returnedAt: UInt64 = .max
+    package var outcome: Outcome = .unknown
     /// The revision of an unanswered write whose value somebody has seen.
-    var learnedRevision: Int64 = 0
+    package var learnedRevision: Int64 = 0
 
-    static let initial = State()
-    var isRead: Bool { action == .read }
+    package init(action: Action, invokedAt: UInt64) {
+        self.action = action
+        self.invokedAt = invokedAt
+    }
 
-    func applied(to state: State) -> State? {
+    package static let initial = State()
+    package var isRead: Bool { action == .read }
+
+    package func applied(to state: State) -> State? {
         switch (action, outcome) {
         case (.put(let new), .written(let revision)): written(new, at: revision, over: state)
         case (.put(let new), .unknown): written(new, at: learnedRevision, over: state)
@@ -210,7 +217,7 @@ struct KVRegisterOperation: LinearizableOperation {
 }
 
 extension KVRegisterOperation: CustomStringConvertible {
-    var description: String {
+    package var description: String {
         let what =
             switch action {
             case .put(let value): "put \(value.prefix(12).text)"

@@ -15,7 +15,7 @@ package struct SimulationOutcome: Sendable {
     package let digest: UInt64
     package let answered: Int
     package let expiries: Int
-    package let watchEvents: Int
+    package let watching: WatchCounts
     package let leasesExpired: Int
     package let committed: UInt64
     package let steps: Int
@@ -64,7 +64,7 @@ package struct Simulation {
             seed: seed, violation: violation, digest: simulation?.digest ?? 0,
             answered: (simulation?.workload.answered ?? 0) + (simulation?.kv.answered ?? 0),
             expiries: simulation?.workload.expiriesSeen ?? 0,
-            watchEvents: simulation?.watching.eventsSeen ?? 0,
+            watching: simulation?.watching.counts ?? WatchCounts(),
             leasesExpired: cluster?.checkers.oracle.leasesExpired ?? 0,
             committed: cluster?.checkers.highestCommitted.rawValue ?? 0,
             steps: cluster?.steps ?? 0, tail: cluster?.trace.tail ?? [])

@@ -68,7 +68,7 @@ package struct KVPlan: Sendable {
             clients: 2 + random.below(4), watchers: random.below(4),
             registers: 1 + random.below(3), keys: 1 + random.below(6),
             valueBytesMax: [0, 0, 0, 200, 6_000][random.below(5)],
-            pauseMilliseconds: [40, 200, 200][random.below(3)],
+            pauseMilliseconds: [15, 40, 200, 200][random.below(4)],
             transacts: random.oneIn(2), deletes: random.oneIn(2), leases: random.oneIn(2),
             compacts: random.oneIn(2), defragments: random.oneIn(3),
             readsLocally: random.oneIn(2), readsOldRevisions: random.oneIn(2),

@@ -39,14 +39,33 @@ struct WatchClient {
     }
 }
 
+/// What watchers went through.
+package struct WatchCounts: Sendable {
+    package var events = 0
+    /// Watches taken up elsewhere.
+    package var resumed = 0
+    /// Full outboxes emptied.
+    package var drained = 0
+    /// Watches whose history was compacted away.
+    package var compacted = 0
+
+    package init() {}
+
+    package static func += (sum: inout WatchCounts, more: WatchCounts) {
+        sum.events += more.events
+        sum.resumed += more.resumed
+        sum.drained += more.drained
+        sum.compacted += more.compacted
+    }
+}
+
 struct WatchWorkload {
     private static let watchesMax = 4
 
     let plan: SimulationPlan
     private let names: KVNames
     private(set) var clients: [WatchClient]
-    private(set) var eventsSeen = 0
-    private(set) var resumed = 0
+    private(set) var counts = WatchCounts()
     private(set) var digest: UInt64 = 0
 
     init(plan: SimulationPlan, random: inout RandomSource) {
@@ -105,7 +124,7 @@ struct WatchWorkload {
         for position in clients[number].watches.indices {
             clients[number].watches[position].stage = .requested
             _ = handle.create(clients[number].watches[position].request)
-            resumed += 1
+            counts.resumed += 1
         }
     }
 
@@ -203,7 +222,10 @@ struct WatchWorkload {
             for delivery in sabotaged(batch) {
                 try take(delivery, number, stream, cluster, &kv)
             }
-            if stream.handle.outbox.takeWantsDrainNotice() { _ = stream.handle.drained() }
+            if stream.handle.outbox.takeWantsDrainNotice() {
+                _ = stream.handle.drained()
+                counts.drained += 1
+            }
             if batch.count < max {
                 clients[number].hasNews = false
                 break
@@ -226,7 +248,7 @@ struct WatchWorkload {
             var events = try WatchResponse(decoding: Bytes(frames)).events
             if plan.mutation == .watchForgetsPrevious { forgetPrevious(&events) }
             try watch(id, number) { try $0.take(events, model) }
-            eventsSeen += events.count
+            counts.events += events.count
             note(UInt64(bitPattern: events.last?.kv?.modRevision ?? 0))
             // Whoever watches has seen it happen.
             kv.floor.revision = max(kv.floor.revision, events.last?.kv?.modRevision ?? 0)
@@ -260,6 +282,7 @@ struct WatchWorkload {
             throw Violation(description: "watch \(id) was cancelled: \(reason)")
         }
         try clients[number].watches[position].compacted(at: compactRevision, model)
+        counts.compacted += 1
         clients[number].nextID += 1
         clients[number].watches[position].id = clients[number].nextID
         clients[number].watches[position].stage = .requested

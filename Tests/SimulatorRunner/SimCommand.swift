@@ -49,7 +49,8 @@ struct SimTotals {
     var ran = 0
     var answered = 0
     var expiries = 0
-    var watchEvents = 0
+    var watching = WatchCounts()
+    var leasesExpired = 0
     var committed: UInt64 = 0
     var failures: [SimulationOutcome] = []
     var digest: UInt64 = 0
@@ -71,11 +72,13 @@ struct SimCommand {
             for line in failure.tail.suffix(60) { print("    \(line)") }
         }
         let seeds = totals.failures.map(\.seed).sorted()
+        let watching = totals.watching
         print(
             "\(totals.ran) seeds, \(totals.answered) operations, \(totals.committed) entries, "
-                + "\(totals.watchEvents) watch events, \(totals.expiries) expiries, "
-                + "digest \(String(totals.digest, radix: 16))"
-        )
+                + "\(totals.expiries) TTLs and \(totals.leasesExpired) leases ended, "
+                + "\(watching.events) watch events (\(watching.resumed) watches resumed, "
+                + "\(watching.compacted) overtaken by compactions, \(watching.drained) outboxes "
+                + "were full), digest \(String(totals.digest, radix: 16))")
         if !seeds.isEmpty { print("violations in seeds \(seeds)") }
         print("\(totals.ran - seeds.count) passed, \(seeds.count) failed")
         exit(seeds.isEmpty ? 0 : 1)
@@ -116,8 +119,9 @@ final class SharedTotals: Sendable {
         content.withLock { totals in
             totals.ran += 1
             totals.answered += outcome.answered
-            totals.expiries += outcome.expiries + outcome.leasesExpired
-            totals.watchEvents += outcome.watchEvents
+            totals.expiries += outcome.expiries
+            totals.leasesExpired += outcome.leasesExpired
+            totals.watching += outcome.watching
             totals.committed += outcome.committed
             // Independent of the order in which workers finish.
             totals.digest ^= outcome.digest
