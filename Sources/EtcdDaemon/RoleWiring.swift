@@ -19,8 +19,9 @@ struct RoleMailboxes: Sendable {
 
 /// The three roles of one replica on their threads.
 ///
-/// Consensus and apply share a thread: at every load measured on two cores the hop between them
-/// cost more than the work it moved. The log has its own, because it waits for the disk.
+/// All share one thread: at every load measured on two cores a hop between them cost more than the
+/// work it moved. While the log waits for the disk the others wait too, as in etcd, whose messages
+/// leave after its write.
 final class RoleWiring: Sendable {
     /// What the outside hears of; called on role threads, must not block.
     struct Listeners: Sendable {

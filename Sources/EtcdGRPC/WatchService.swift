@@ -55,6 +55,11 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
 
     func receive(_ request: WatchRequest) {
         guard let handle, let request = request.request else { return }
+        if case .create(let create) = request,
+            let refusal = handler.refusalOfWatch(create, call.context)
+        {
+            return refuse(refusal)
+        }
         let isTaken =
             switch request {
             case .create(let create): handle.create(create)
@@ -98,6 +103,22 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             holdsRequests = false
             call.resumeRequests()
         }
+    }
+
+    /// A watch that the client may not have; the stream goes on.
+    private func refuse(_ error: ServerError) {
+        let status = GRPCStatus(error)
+        let code =
+            switch status.code {
+            case .permissionDenied: "PermissionDenied"
+            case .unauthenticated: "Unauthenticated"
+            default: "InvalidArgument"
+            }
+        call.send(
+            WatchResponse(
+                header: handler.header(revision: handler.v3.reader.currentRevision),
+                watchID: WatchDelivery.noWatcher, created: true, canceled: true,
+                cancelReason: "rpc error: code = \(code) desc = \(status.message)"))
     }
 
     private func send(_ delivery: WatchDelivery) {

@@ -15,6 +15,8 @@ struct KVClient {
         case write
         case range(RangeRequest)
         case readTxn(TxnRequest)
+        /// Asked again once the leader knows that it led and has applied everything.
+        case renewal(Int64)
         case hash(Int64)
         case defragment
     }
@@ -294,38 +296,42 @@ struct KVWorkload {
     private mutating func renew(
         _ lease: Int64, _ number: Int, at member: SimulatedMember, _ cluster: SimulatedCluster
     ) throws {
-        let now = cluster.time.now
-        func ask(_ process: SimulatedMember.Process) -> LeaseAnswer<LeaseKeepAliveResponse> {
-            process.handler.leaseRenew(lease) {
-                ReplyAddress(edge: clients[number].edge, token: 0)
-            }
-        }
-        var answer = LeaseAnswer<LeaseKeepAliveResponse>.failed(.noLeader)
-        var asked = member.process!
         if plan.mutation == .renewsNothing {
             guard let seconds = cluster.checkers.oracle.model.leases[lease] else { return }
-            answer = .here(LeaseKeepAliveResponse(id: lease, ttl: seconds))
-        } else {
-            answer = ask(asked)
-            if case .forward(let urls) = answer,
-                let leader = cluster.running.first(where: {
-                    urls.contains(SimulatedCluster.url($0.number))
-                })
-            {
-                asked = leader.process!
-                answer = ask(asked)
-            }
-        }
-        guard case .here(let response) = answer else { return }
-        answered += 1
-        if response.ttl > 0 {
-            cluster.checkers.oracle.renewed(lease, seconds: response.ttl, now: now)
+            try renewed(lease, seconds: seconds, number, cluster)
             return
         }
-        // A leader that has not applied everything may not know the lease yet: as its front end
-        // has to, the client asks again later.
-        let status = asked.replica.status
-        if plan.mutation == nil, status.applied < status.committed { return }
+        let token = clients[number].token()
+        let address = ReplyAddress(edge: clients[number].edge, token: token)
+        var asked = member
+        var answer = member.process!.handler.leaseRenew(lease) { address }
+        if case .forward(let urls) = answer,
+            let leader = cluster.running.first(where: {
+                urls.contains(SimulatedCluster.url($0.number))
+            })
+        {
+            asked = leader
+            answer = leader.process!.handler.leaseRenew(lease) { address }
+        }
+        switch answer {
+        case .here(let response):
+            try renewed(lease, seconds: response.ttl, number, cluster)
+        case .afterBarrier(let id):
+            wait(number, token, at: asked, cluster, .renewal(lease), id, nil)
+        case .afterCheckpoint, .forward, .failed: break
+        }
+    }
+
+    /// What a client is told of its lease: it lives for a while from now on, or it is gone.
+    private mutating func renewed(
+        _ lease: Int64, seconds: Int64, _ number: Int, _ cluster: SimulatedCluster
+    ) throws {
+        let now = cluster.time.now
+        answered += 1
+        if seconds > 0 {
+            cluster.checkers.oracle.renewed(lease, seconds: seconds, now: now)
+            return
+        }
         clients[number].leases.removeAll { $0 == lease }
         if cluster.checkers.oracle.mustLive(lease, now: now) {
             throw Violation(description: "lease \(lease) lives, but its renewal finds none")
@@ -434,6 +440,14 @@ struct KVWorkload {
             guard let member = asked(pending, cluster) else { return }
             let result = member.process!.handler.readTxn(request, context: CallContext())
             try check(result, request, at: member, floor: pending.floor, cluster)
+        case (.barrier, .renewal(let lease)):
+            clients[number].pending = nil
+            guard let member = asked(pending, cluster) else { return }
+            let address = ReplyAddress(edge: clients[number].edge, token: 0)
+            let answer = member.process!.handler.leaseRenew(lease, isConfirmed: true) { address }
+            if case .here(let response) = answer {
+                try renewed(lease, seconds: response.ttl, number, cluster)
+            }
         case (.failed, _):
             // May have been proposed before it failed.
             clients[number].pending = nil
