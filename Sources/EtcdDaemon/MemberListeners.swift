@@ -29,6 +29,11 @@ final class MemberListeners: Sendable {
         let room = max(1, FileDescriptors.limit - Limits.reservedDescriptors)
         var held = ListenerSettings(maxConnections: room)
         held.startsClosed = true
+        held.http2.concurrentStreams = min(
+            held.http2.concurrentStreams, config.maxConcurrentStreams)
+        held.http2.clientPingMilliseconds = config.keepAliveMinMilliseconds
+        held.http2.pingMilliseconds = config.keepAliveIntervalMilliseconds
+        held.http2.pingTimeoutMilliseconds = config.keepAliveTimeoutMilliseconds
         func sockets(_ name: String) -> [Int32] {
             inherited.filter { $0.name == name }.map(\.descriptor)
         }

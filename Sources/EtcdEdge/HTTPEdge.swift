@@ -53,8 +53,9 @@ package final class HTTPEdge: EdgePort {
     package var waiterCount: Int { table.value.count }
 
     private func dispatch(_ replies: [EdgeReply]) {
+        let table = table.value
         for each in replies {
-            table.value.waiter(each.token)?.receive(each.reply, token: each.token)
+            table.waiter(each.token)?.receive(each.reply, token: each.token)
         }
     }
 

@@ -34,8 +34,10 @@ extension HTTP2Session {
     }
 
     private func checkOnClient(in time: TimeAmount) {
-        pingTimer = loop.eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
-            self?.checkOnClient()
+        // Cancelled with the connection. A weak reference would make every use of the session's
+        // reference count slower.
+        pingTimer = loop.eventLoop.assumeIsolated().scheduleTask(in: time) {
+            self.checkOnClient()
         }
     }
 }
