@@ -115,7 +115,7 @@ let package = Package(
             "EtcdDaemon",
             [
                 "CSystemd", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
-                "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
+                "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -150,7 +150,10 @@ let package = Package(
         tests("EtcdBackendTests", ["Bolt", "EtcdBackend", "RuntimeCore", "RuntimePosix"]),
         tests(
             "EtcdMVCCTests",
-            ["EtcdBackend", "EtcdMVCC", "EtcdProto", "RuntimeCore", "RuntimePosix", "Scenario"],
+            [
+                "EtcdBackend", "EtcdMVCC", "EtcdProto", "Protobuf", "RuntimeCore", "RuntimePosix",
+                "Scenario",
+            ],
             exclude: ["testdata"]),
         tests(
             "EtcdLeaseTests",
@@ -172,7 +175,7 @@ let package = Package(
                 "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
                 "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", "Simulator", logging,
             ]),
-        tests("EtcdNetTests", ["EtcdNet", "RuntimeCore", nioTesting] + nio),
+        tests("EtcdNetTests", ["CNGHTTP2", "EtcdNet", "RuntimeCore", nioTesting] + nio),
         tests(
             "EtcdTransportTests",
             [
@@ -182,8 +185,9 @@ let package = Package(
         tests(
             "EtcdGRPCTests",
             [
-                "EtcdEdge", "EtcdGRPC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
-                "Protobuf", "Raft", "RuntimeCore", nioTesting, logging,
+                "CNGHTTP2", "EtcdEdge", "EtcdGRPC", "EtcdMembership", "EtcdNet", "EtcdProto",
+                "EtcdServer",
+                "Protobuf", "Raft", "RuntimeCore", "Simulator", nioTesting, logging,
             ] + nio),
         tests(
             "EtcdHTTPTests",
