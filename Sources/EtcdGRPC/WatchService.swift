@@ -96,7 +96,11 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
         while call.isWritable, let handle {
             let batch = handle.outbox.take(max: WatchStream.batchMax)
             for delivery in batch { send(delivery) }
-            if handle.outbox.takeWantsDrainNotice() { _ = handle.drained() }
+            if handle.outbox.takeWantsDrainNotice(), !handle.drained() {
+                // Without the notice its stalled watchers would wait for ever.
+                release()
+                return call.fail(.tooManyRequests)
+            }
             if batch.count < WatchStream.batchMax { break }
         }
         if holdsRequests, let handle, !handle.outbox.isOverfull {
