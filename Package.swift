@@ -72,6 +72,7 @@ let package = Package(
             [
                 "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(
@@ -106,15 +107,15 @@ let package = Package(
         module(
             "EtcdHTTP",
             [
-                "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
-                "Protobuf",
-                "Raft", "RuntimeCore", logging,
+                "EtcdAuth", "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
+                "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
         // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
+                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,

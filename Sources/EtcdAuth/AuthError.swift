@@ -18,4 +18,8 @@ package enum AuthError: Error, Sendable, Hashable {
     case invalidToken
     case invalidManagement
     case revisionOld
+    /// A name that the database cannot keep.
+    case nameTooLong
+    /// This member has no key to sign tokens with.
+    case verifyOnly
 }

@@ -35,8 +35,10 @@ struct KeyCoverage: Sendable, Hashable {
         }
     }
 
-    /// The wire form: no end is the key alone, a zero byte is everything from the key on.
+    /// The wire form: no end is the key alone, a zero byte is everything from the key on. An empty
+    /// key or an inverted range is kept in roles, as in etcd, but holds no key.
     private static func span(_ key: Bytes, _ end: Bytes) -> Span? {
+        if key.isEmpty { return nil }
         if end.isEmpty { return Span(start: key, end: Bytes(key.array + [0])) }
         if end.count == 1, end[0] == 0 { return Span(start: key, end: nil) }
         return end > key ? Span(start: key, end: end) : nil

@@ -76,7 +76,11 @@ package struct V3Method: Sendable {
                     orSaying: "grpc: error unmarshalling request:")
                 try parts.check()
                 parts.counters.messageReceived()
-                body(request, V3Call<Response>(parts))
+                let call = V3Call<Response>(parts)
+                guard let token = parts.metadata.token, parts.gate.awaits(token: token) else {
+                    return body(request, call)
+                }
+                TokenWait(call: call, token: token, gate: parts.gate) { body(request, call) }.look()
             })
     }
 }

@@ -5,6 +5,7 @@ import EtcdEdge
 import EtcdMVCC
 import EtcdProto
 package import EtcdServer
+import NIOCore
 import Protobuf
 import RuntimeCore
 
@@ -26,6 +27,8 @@ package struct WatchService: Sendable {
 private final class WatchStream: V3Receiver, EdgeWaiter {
     /// Deliveries taken from the outbox at once.
     private static let batchMax = 64
+    /// Looks at 10 ms each for a token that the member does not know yet.
+    private static let tokenLooksMax = 500
     /// What surrounds the events of a response, generously.
     private static let surroundingBytes = 128
 
@@ -35,6 +38,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
     private var handle: WatchStreamHandle?
     private var token: UInt64?
     private var holdsRequests = false
+    private var tokenLooks = 0
 
     init(call: V3Call<WatchResponse>, handler: RequestHandler) {
         self.call = call
@@ -58,6 +62,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
         if case .create(let create) = request,
             let refusal = handler.refusalOfWatch(create, call.context)
         {
+            if refusal == .invalidAuthToken, awaitsToken(request) { return }
             return refuse(refusal)
         }
         let isTaken =
@@ -107,6 +112,23 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             holdsRequests = false
             call.resumeRequests()
         }
+    }
+
+    /// Asks again when this member may have learned of the client's token; false when it will not.
+    private func awaitsToken(_ request: WatchRequest.Request) -> Bool {
+        guard tokenLooks < WatchStream.tokenLooksMax, let token = call.context.token,
+            handler.awaits(token: token)
+        else { return false }
+        tokenLooks += 1
+        holdsRequests = true
+        call.holdRequests()
+        call.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) {
+            guard self.handle != nil else { return }
+            self.holdsRequests = false
+            self.receive(WatchRequest(request: request))
+            if !self.holdsRequests { self.call.resumeRequests() }
+        }
+        return true
     }
 
     /// A watch that the client may not have; the stream goes on.

@@ -80,6 +80,7 @@ package final class HTTPRouter: HTTPHandler {
     private let gate: RequestGate
     let keys: V2KeysHandler
     let members: V2MembersHandler
+    let auth: V2AuthHandler
     let stats: V2StatsHandler
     let operations: OperationsHandler
     let health: HealthHandler
@@ -95,9 +96,13 @@ package final class HTTPRouter: HTTPHandler {
         gateway = surface == .clients ? services.gateway : nil
         let handler = services.handler
         let answers = V2Answers(clusterID: handler.members.clusterID, status: handler.status)
-        keys = V2KeysHandler(handler: handler, edges: services.edges, answers: answers)
+        let access = V2Access(handler: handler, edges: services.edges)
+        keys = V2KeysHandler(
+            handler: handler, edges: services.edges, answers: answers, access: access)
         members = V2MembersHandler(
-            handler: handler, edges: services.edges, clusterID: answers.clusterID)
+            handler: handler, edges: services.edges, access: access, clusterID: answers.clusterID)
+        auth = V2AuthHandler(
+            handler: handler, edges: services.edges, access: access, clusterID: answers.clusterID)
         stats = V2StatsHandler(
             handler: handler, ownStatistics: services.ownStatistics,
             leaderStatistics: services.leaderStatistics)
@@ -130,6 +135,8 @@ package final class HTTPRouter: HTTPHandler {
             let isWanted =
                 MediaType.formReading(of: type) == .isForm
                 || MediaType.essence(of: type ?? "") == ContentType.json
+                // There the type does not matter.
+                || head.target.hasPrefix("/v2/auth/")
             if isWanted {
                 return .collect(maximum: HTTPRouter.formBytesMax)
             }
