@@ -136,7 +136,7 @@ let package = Package(
         module(
             "Simulator",
             [
-                "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "EtcdAuth", "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
                 "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", heap, logging,
             ],
             path: "Tests/Simulator"),

@@ -10,6 +10,8 @@ package enum AuthError: Error, Sendable, Hashable {
     case roleNotFound
     case roleEmpty
     case authFailed
+    /// The user has no password, and so cannot log in with one.
+    case noPasswordUser
     case permissionNotGiven
     case permissionDenied
     case roleNotGranted

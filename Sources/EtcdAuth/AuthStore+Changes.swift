@@ -139,7 +139,6 @@ extension AuthStore {
                 guard var user = state.users[holder], user.holds(name) else { continue }
                 user.roles.removeAll { $0.isExactly(name) }
                 AuthStore.set(user, holder, &state, backend)
-                state.tokens.forget(user: holder)
             }
             AuthStore.bump(&state, backend)
         }

@@ -168,9 +168,8 @@ package final class AuthStore: Sendable {
     ) {
         try state.withLock { state throws(AuthError) in
             guard state.isEnabled else { throw .authNotEnabled }
-            guard let user = state.users[Bytes(name)], user.options?.noPassword != true else {
-                throw .authFailed
-            }
+            guard let user = state.users[Bytes(name)] else { throw .authFailed }
+            if user.options?.noPassword == true { throw .noPasswordUser }
             return (user.password, state.revision)
         }
     }

@@ -27,9 +27,12 @@ struct KeyCoverage: Sendable, Hashable {
         }
     }
 
-    /// Whether every key of the request lies in it.
+    /// Whether every key of the request lies in it. A range that is inverted or empty holds no key;
+    /// its beginning has to lie in it, as in etcd, since members must agree even on that.
     func covers(_ key: Bytes, _ end: Bytes) -> Bool {
-        guard let wanted = KeyCoverage.span(key, end) else { return false }
+        guard let wanted = KeyCoverage.span(key, end) ?? KeyCoverage.span(key, .empty) else {
+            return false
+        }
         return spans.contains { span in
             span.start <= wanted.start && KeyCoverage.isNotBefore(span.end, wanted.end)
         }

@@ -26,7 +26,7 @@ extension GRPCStatus {
         // These two are declared otherwise in etcd, but arrive so on the wire.
         case .notEnoughStartedMembers, .tooManyRequests: .unknown
         case .unknownMethod, .timeoutLeaderTransfer, .notPrimaryLessor, .noSpace,
-            .storageFailed, .tokenVerifyOnly, .other:
+            .storageFailed, .tokenVerifyOnly, .noPasswordUser, .other:
             .unknown
         case .stopped, .timeout, .timeoutDueToLeaderFailure, .timeoutDueToConnectionLost,
             .timeoutWaitingForApply, .leaderChanged, .noLeader, .unhealthyCluster,

@@ -165,6 +165,7 @@ extension ServerError {
         case .invalidManagement: self = .invalidAuthManagement
         case .revisionOld: self = .authRevisionOld
         case .nameTooLong: self = .authNameTooLong
+        case .noPasswordUser: self = .noPasswordUser
         case .verifyOnly: self = .tokenVerifyOnly
         }
     }
