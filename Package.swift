@@ -115,7 +115,8 @@ let package = Package(
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
+                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC",
+                "EtcdHTTP",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,

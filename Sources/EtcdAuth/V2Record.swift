@@ -1,5 +1,5 @@
-//  JSON of users and roles of the v2 API, read as Go's decoder reads it: names of fields in any case,
-//  unknown ones passed over, null for nothing.
+//  JSON of users and roles of the v2 API, read as Go's decoder reads it: names of fields in any
+//  case, unknown ones passed over, null for nothing.
 
 import Protobuf
 import RuntimeCore

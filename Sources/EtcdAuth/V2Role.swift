@@ -40,7 +40,8 @@ package struct V2Permissions: Sendable, Hashable {
             return patterns.sorted()
         }
         return V2Permissions(
-            read: try merged(read, more.read, "read"), write: try merged(write, more.write, "write"))
+            read: try merged(read, more.read, "read"), write: try merged(write, more.write, "write")
+        )
     }
 
     /// What is not granted is passed over.

@@ -150,9 +150,12 @@ package struct WebTokenKey: Sendable {
         switch material {
         case .secret(let key): code(text, key)
         case .rsa(_, let key): key.flatMap { rsaSignature(text, $0) }
-        case .p256(_, let key): key.flatMap { try? Array($0.signature(for: text).rawRepresentation) }
-        case .p384(_, let key): key.flatMap { try? Array($0.signature(for: text).rawRepresentation) }
-        case .p521(_, let key): key.flatMap { try? Array($0.signature(for: text).rawRepresentation) }
+        case .p256(_, let key):
+            key.flatMap { try? Array($0.signature(for: text).rawRepresentation) }
+        case .p384(_, let key):
+            key.flatMap { try? Array($0.signature(for: text).rawRepresentation) }
+        case .p521(_, let key):
+            key.flatMap { try? Array($0.signature(for: text).rawRepresentation) }
         case .ed25519(_, let key): key.flatMap { try? Array($0.signature(for: text)) }
         }
     }

@@ -20,7 +20,9 @@ extension ConfigValidation {
         for part in parts.dropFirst() {
             let pair = part.split(separator: "=", omittingEmptySubsequences: false)
             guard pair.count == 2 else { return refuse("\"\(part)\" is not OPTION=VALUE") }
-            guard options[String(pair[0])] == nil else { return refuse("\(pair[0]) is given twice") }
+            guard options[String(pair[0])] == nil else {
+                return refuse("\(pair[0]) is given twice")
+            }
             options[String(pair[0])] = String(pair[1])
         }
         switch kind {

@@ -39,6 +39,10 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
     private var token: UInt64?
     private var holdsRequests = false
     private var tokenLooks = 0
+    private var awaitsToken = false
+    /// Handed to the hub and not answered yet.
+    private var creationsUnderWay = 0
+    private var deferredRefusal: ServerError?
 
     init(call: V3Call<WatchResponse>, handler: RequestHandler) {
         self.call = call
@@ -62,8 +66,8 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
         if case .create(let create) = request,
             let refusal = handler.refusalOfWatch(create, call.context)
         {
-            if refusal == .invalidAuthToken, awaitsToken(request) { return }
-            return refuse(refusal)
+            if refusal == .invalidAuthToken, waitForToken(request) { return }
+            return refuseInTurn(refusal)
         }
         let isTaken =
             switch request {
@@ -75,11 +79,9 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             release()
             return call.fail(.tooManyRequests)
         }
+        if case .create = request { creationsUnderWay += 1 }
         // Whoever does not read answers is not asked for more requests.
-        if handle.outbox.isOverfull {
-            holdsRequests = true
-            call.holdRequests()
-        }
+        if handle.outbox.isOverfull { holdRequests() }
     }
 
     /// The client may go on listening.
@@ -108,27 +110,52 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             }
             if batch.count < WatchStream.batchMax { break }
         }
-        if holdsRequests, let handle, !handle.outbox.isOverfull {
-            holdsRequests = false
-            call.resumeRequests()
-        }
+        resumeRequests()
+    }
+
+    private func holdRequests() {
+        holdsRequests = true
+        call.holdRequests()
+    }
+
+    private func resumeRequests() {
+        guard holdsRequests, deferredRefusal == nil, !awaitsToken, let handle,
+            !handle.outbox.isOverfull
+        else { return }
+        holdsRequests = false
+        call.resumeRequests()
     }
 
     /// Asks again when this member may have learned of the client's token; false when it will not.
-    private func awaitsToken(_ request: WatchRequest.Request) -> Bool {
+    private func waitForToken(_ request: WatchRequest.Request) -> Bool {
         guard tokenLooks < WatchStream.tokenLooksMax, let token = call.context.token,
             handler.awaits(token: token)
         else { return false }
         tokenLooks += 1
-        holdsRequests = true
-        call.holdRequests()
+        awaitsToken = true
+        holdRequests()
         call.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) {
+            self.awaitsToken = false
             guard self.handle != nil else { return }
-            self.holdsRequests = false
             self.receive(WatchRequest(request: request))
-            if !self.holdsRequests { self.call.resumeRequests() }
+            self.resumeRequests()
         }
         return true
+    }
+
+    /// Clients tell the answers to creations apart by their order alone: a refusal waits for those
+    /// that are under way, and further requests for the refusal.
+    private func refuseInTurn(_ error: ServerError) {
+        if creationsUnderWay == 0 { return refuse(error) }
+        deferredRefusal = error
+        holdRequests()
+    }
+
+    private func creationAnswered() {
+        creationsUnderWay -= 1
+        guard creationsUnderWay == 0, let error = deferredRefusal else { return }
+        deferredRefusal = nil
+        refuse(error)
     }
 
     /// A watch that the client may not have; the stream goes on.
@@ -153,11 +180,13 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             call.send(
                 WatchResponse(
                     header: handler.header(revision: revision), watchID: id, created: true))
+            creationAnswered()
         case .cancelled(let id, let revision, let compactRevision, let reason, let alsoCreated):
             call.send(
                 WatchResponse(
                     header: handler.header(revision: revision), watchID: id, created: alsoCreated,
                     canceled: true, compactRevision: compactRevision, cancelReason: reason))
+            if alsoCreated { creationAnswered() }
         case .progress(let id, let revision):
             call.send(
                 WatchResponse(header: handler.header(revision: revision), watchID: id))

@@ -1,12 +1,13 @@
-//  Which passwords have been compared already: the v2 API sends one with every request, and comparing
-//  it takes a good part of a tenth of a second each time.
+//  Which passwords have been compared already: the v2 API sends one with every request, and
+//  comparing it takes a good part of a tenth of a second each time.
 
 import Crypto
 import RuntimeCore
 import Synchronization
 
-/// Remembers digests of pairs of password and stored hash, salted for this process; a password that
-/// is changed has another hash, so that nothing here outlives its user. Failures are not remembered.
+/// Remembers digests of pairs of password and stored hash, salted for this process; a password
+/// that is changed has another hash, so that nothing here outlives its user. Failures are not
+/// remembered.
 final class VerifiedPasswords: Sendable {
     private struct Content {
         var digests: Set<SHA256.Digest> = []
