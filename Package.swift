@@ -194,8 +194,9 @@ let package = Package(
         tests(
             "EtcdHTTPTests",
             [
-                "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
-                "EtcdV2Store", "Raft", "RuntimeCore", "Simulator", nioTesting, logging,
+                "EtcdAuth", "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
+                "EtcdServer", "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", "Simulator",
+                nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),

@@ -92,7 +92,8 @@ struct AuthStoreTests {
         "grants what the union of ranges covers, and no more",
         arguments: [
             ("b", "", true), ("a", "c", true), ("a", "d", true), ("a", "e", false),
-            ("d", "", false), ("", "\0", false), ("c", "\0", false), ("b", "a", false),
+            ("d", "", false), ("", "\0", false), ("c", "\0", false), ("b", "a", true),
+            ("b", "b", true), ("e", "a", false),
         ])
     func coverage(key: String, end: String, isAllowed: Bool) throws {
         let fixture = try Fixture()
