@@ -5,6 +5,8 @@ in turn."""
 PASSWORDS = {"root": "rp", "reader": "a", "writer": "b", "exact": "c", "plain": "d", "both": "e"}
 CALLERS = ("nobody", "root", "reader", "writer", "exact", "plain", "both", "wrong password",
            "ghost", "no scheme", "no base64", "no colon", "empty header")
+# These are asked everything, others every second question.
+THOROUGH = ("nobody", "root", "reader")
 
 
 def user(name, **more):
