@@ -55,14 +55,14 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
 
     func receive(_ request: WatchRequest) {
         guard let handle, let request = request.request else { return }
-        if case .create(let create) = request,
-            let refusal = handler.refusalOfWatch(create, call.context)
-        {
-            return refuse(refusal)
-        }
         let isTaken =
             switch request {
-            case .create(let create): handle.create(create)
+            case .create(let create):
+                if let refusal = handler.refusalOfWatch(create, call.context) {
+                    handle.refuse(reason: WatchStream.reason(of: refusal))
+                } else {
+                    handle.create(create)
+                }
             case .cancel(let cancel): handle.cancel(cancel.watchID)
             case .progress: handle.requestProgress()
             }
@@ -109,8 +109,8 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
         }
     }
 
-    /// A watch that the client may not have; the stream goes on.
-    private func refuse(_ error: ServerError) {
+    /// Why a client may not have a watch. The stream goes on.
+    private static func reason(of error: ServerError) -> String {
         let status = GRPCStatus(error)
         let code =
             switch status.code {
@@ -118,11 +118,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             case .unauthenticated: "Unauthenticated"
             default: "InvalidArgument"
             }
-        call.send(
-            WatchResponse(
-                header: handler.header(revision: handler.v3.reader.currentRevision),
-                watchID: WatchDelivery.noWatcher, created: true, canceled: true,
-                cancelReason: "rpc error: code = \(code) desc = \(status.message)"))
+        return "rpc error: code = \(code) desc = \(status.message)"
     }
 
     private func send(_ delivery: WatchDelivery) {
