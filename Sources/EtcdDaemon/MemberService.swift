@@ -99,7 +99,10 @@ final class MemberService: Sendable {
             settings: PeerTransport.Settings(
                 localID: opened.localID, clusterID: opened.clusterID,
                 localPeerURLs: config.initialAdvertisePeerURLs.map(\.text)),
-            members: replica.members, client: client, loops: loops.all, clock: clock,
+            members: replica.members, client: client,
+            // One loop for all peers: what comes in, is run and goes out again never waits for
+            // another thread.
+            loops: [loops.all[0]], clock: clock,
             delegate: inbox,
             snapshots: SnapshotTransfers(
                 files: SnapshotDirectory(
