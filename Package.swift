@@ -10,6 +10,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
+    // What SwiftPM does by itself leaves out whatever is `package`: 10 to 15 % of a put.
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
 func module(
@@ -85,8 +87,9 @@ let package = Package(
         module(
             "EtcdServer",
             [
-                "EtcdAuth", "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto",
-                "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque, logging,
+                "Bolt", "EtcdAuth", "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership",
+                "EtcdProto", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque,
+                logging,
             ]),
         module("EtcdNet", ["RuntimeCore", "CNGHTTP2"] + nio),
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
@@ -146,6 +149,7 @@ let package = Package(
             swiftSettings: settings),
         // Tests.
         tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
+        tests("EtcdDaemonTests", ["EtcdDaemon", "RuntimeCore", "RuntimePosix"]),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
         tests(
             "BoltTests", ["Bolt", "RuntimeCore", "RuntimePosix", "Scenario"], exclude: ["testdata"]),

@@ -45,7 +45,7 @@ struct MemberParts: Sendable {
         self.mailboxes = mailboxes
         self.background = background
         handler = replica.makeRequestHandler(
-            consensus: mailboxes.consensus, apply: mailboxes.apply, background: background,
+            consensus: mailboxes.consensusPort, apply: mailboxes.applyPort, background: background,
             connectivity: TransportConnectivity(transport: transport))
         statistics = TransportStatistics(
             transport: transport, status: replica.status, clock: clock)
@@ -53,7 +53,8 @@ struct MemberParts: Sendable {
         let edges = HTTPEdges(loops.all)
         let relay = PeerRelay(client: client, replica: replica, handler: handler, loops: loops)
         let methods = V3MethodTable(
-            MemberParts.methods(handler, relay, background), facts: handler, edges: edges)
+            MemberParts.methods(handler, relay, background), facts: handler, edges: edges,
+            measuresDurations: config.metrics == .extensive)
         v3Methods = methods
         services = HTTPServices(
             handler: handler, edges: edges, ownStatistics: statistics,

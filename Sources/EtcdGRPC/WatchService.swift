@@ -40,9 +40,6 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
     private var holdsRequests = false
     private var tokenLooks = 0
     private var awaitsToken = false
-    /// Handed to the hub and not answered yet.
-    private var creationsUnderWay = 0
-    private var deferredRefusal: ServerError?
 
     init(call: V3Call<WatchResponse>, handler: RequestHandler) {
         self.call = call
@@ -63,15 +60,19 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
 
     func receive(_ request: WatchRequest) {
         guard let handle, let request = request.request else { return }
-        if case .create(let create) = request,
-            let refusal = handler.refusalOfWatch(create, call.context)
-        {
+        var refusal: ServerError?
+        if case .create(let create) = request {
+            refusal = handler.refusalOfWatch(create, call.context)
             if refusal == .invalidAuthToken, waitForToken(request) { return }
-            return refuseInTurn(refusal)
         }
         let isTaken =
             switch request {
-            case .create(let create): handle.create(create)
+            case .create(let create):
+                if let refusal {
+                    handle.refuse(reason: WatchStream.reason(of: refusal))
+                } else {
+                    handle.create(create)
+                }
             case .cancel(let cancel): handle.cancel(cancel.watchID)
             case .progress: handle.requestProgress()
             }
@@ -79,7 +80,6 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             release()
             return call.fail(.tooManyRequests)
         }
-        if case .create = request { creationsUnderWay += 1 }
         // Whoever does not read answers is not asked for more requests.
         if handle.outbox.isOverfull { holdRequests() }
     }
@@ -119,9 +119,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
     }
 
     private func resumeRequests() {
-        guard holdsRequests, deferredRefusal == nil, !awaitsToken, let handle,
-            !handle.outbox.isOverfull
-        else { return }
+        guard holdsRequests, !awaitsToken, let handle, !handle.outbox.isOverfull else { return }
         holdsRequests = false
         call.resumeRequests()
     }
@@ -143,23 +141,8 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
         return true
     }
 
-    /// Clients tell the answers to creations apart by their order alone: a refusal waits for those
-    /// that are under way, and further requests for the refusal.
-    private func refuseInTurn(_ error: ServerError) {
-        if creationsUnderWay == 0 { return refuse(error) }
-        deferredRefusal = error
-        holdRequests()
-    }
-
-    private func creationAnswered() {
-        creationsUnderWay -= 1
-        guard creationsUnderWay == 0, let error = deferredRefusal else { return }
-        deferredRefusal = nil
-        refuse(error)
-    }
-
-    /// A watch that the client may not have; the stream goes on.
-    private func refuse(_ error: ServerError) {
+    /// Why a client may not have a watch. The stream goes on.
+    private static func reason(of error: ServerError) -> String {
         let status = GRPCStatus(error)
         let code =
             switch status.code {
@@ -167,11 +150,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             case .unauthenticated: "Unauthenticated"
             default: "InvalidArgument"
             }
-        call.send(
-            WatchResponse(
-                header: handler.header(revision: handler.v3.reader.currentRevision),
-                watchID: WatchDelivery.noWatcher, created: true, canceled: true,
-                cancelReason: "rpc error: code = \(code) desc = \(status.message)"))
+        return "rpc error: code = \(code) desc = \(status.message)"
     }
 
     private func send(_ delivery: WatchDelivery) {
@@ -180,13 +159,11 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             call.send(
                 WatchResponse(
                     header: handler.header(revision: revision), watchID: id, created: true))
-            creationAnswered()
         case .cancelled(let id, let revision, let compactRevision, let reason, let alsoCreated):
             call.send(
                 WatchResponse(
                     header: handler.header(revision: revision), watchID: id, created: alsoCreated,
                     canceled: true, compactRevision: compactRevision, cancelReason: reason))
-            if alsoCreated { creationAnswered() }
         case .progress(let id, let revision):
             call.send(
                 WatchResponse(header: handler.header(revision: revision), watchID: id))

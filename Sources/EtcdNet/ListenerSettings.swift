@@ -12,6 +12,8 @@ package struct ListenerSettings: Sendable {
     /// `Listener.startAccepting`.
     package var startsClosed = false
     package var http2 = HTTP2Settings()
+    /// All connections live on the first event loop instead of being spread over all.
+    package var usesFirstLoop = false
 
     package init(
         maxConnections: Int = .max,

@@ -98,6 +98,7 @@ struct V3Housekeeping {
             streams[outbox.streamID] = address
             hub.open(outbox)
         case .create(let stream, let request): hub.create(stream, request, now: now)
+        case .refuse(let stream, let reason): hub.refuse(stream, reason: reason)
         case .cancel(let stream, let watch): hub.cancel(stream, watch)
         case .requestProgress(let stream): hub.requestProgress(stream)
         case .drained(let stream): hub.drained(stream)

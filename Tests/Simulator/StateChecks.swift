@@ -48,7 +48,10 @@ extension KVOracle {
         for lease in leases {
             // Only a leader tells.
             let request = LeaseTimeToLiveRequest(id: lease, keys: true)
-            guard case .here(let view) = process.handler.leaseTimeToLive(request, context: nil)
+            guard
+                case .here(let view) = process.handler.leaseTimeToLive(
+                    request, context: nil, isConfirmed: true,
+                    address: { preconditionFailure("a confirmed answer does not wait") })
             else { break }
             let wanted = expected.filter { $0.lease == lease }.map(\.key)
             if view.keys != wanted {
