@@ -76,7 +76,7 @@ package struct KVPlan: Sendable {
             transacts: random.oneIn(2), deletes: random.oneIn(2), leases: random.oneIn(2),
             compacts: random.oneIn(2), defragments: random.oneIn(3),
             readsLocally: random.oneIn(2), readsOldRevisions: random.oneIn(2),
-            slowReaders: random.oneIn(2), usesAuth: random.oneIn(3),
+            slowReaders: random.oneIn(2), usesAuth: false,
             minimumLeaseSeconds: Int64(1 + random.below(2)),
             commitMilliseconds: [10, 100, 1_000][random.below(3)] as UInt64,
             commitOperations: [4, 40, 10_000][random.below(3)],
@@ -156,6 +156,9 @@ package struct SimulationPlan: Sendable {
         case 1: break
         default: plan.clientCount = 0
         }
+        // Drawn aside, so that a seed means what it meant before there were users.
+        var aside = random
+        plan.kv.usesAuth = aside.below(3) == 2
         if mutation != nil { plan.provoke() }
         return plan
     }
