@@ -57,12 +57,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
         guard let handle, let request = request.request else { return }
         let isTaken =
             switch request {
-            case .create(let create):
-                if let refusal = handler.refusalOfWatch(create, call.context) {
-                    handle.refuse(reason: WatchStream.reason(of: refusal))
-                } else {
-                    handle.create(create)
-                }
+            case .create(let create): self.create(create, handle)
             case .cancel(let cancel): handle.cancel(cancel.watchID)
             case .progress: handle.requestProgress()
             }
@@ -107,6 +102,16 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             holdsRequests = false
             call.resumeRequests()
         }
+    }
+
+    private func create(_ request: WatchCreateRequest, _ handle: WatchStreamHandle) -> Bool {
+        let keys = NamedKeys(request.key, rangeEnd: request.rangeEnd)
+        guard let refusal = handler.refusalOfWatch(request, call.context) else {
+            call.note(keys, .ok)
+            return handle.create(request)
+        }
+        call.note(keys, GRPCStatus(refusal).code)
+        return handle.refuse(reason: WatchStream.reason(of: refusal))
     }
 
     /// Why a client may not have a watch. The stream goes on.
