@@ -74,6 +74,7 @@ let package = Package(
             [
                 "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(
@@ -109,15 +110,16 @@ let package = Package(
         module(
             "EtcdHTTP",
             [
-                "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
-                "Protobuf",
-                "Raft", "RuntimeCore", logging,
+                "EtcdAuth", "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
+                "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
         // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
+                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC",
+                "EtcdHTTP",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
@@ -138,7 +140,7 @@ let package = Package(
         module(
             "Simulator",
             [
-                "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "EtcdAuth", "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
                 "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", heap, logging,
             ],
             path: "Tests/Simulator"),
@@ -198,8 +200,9 @@ let package = Package(
         tests(
             "EtcdHTTPTests",
             [
-                "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
-                "EtcdV2Store", "Raft", "RuntimeCore", "Simulator", nioTesting, logging,
+                "EtcdAuth", "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
+                "EtcdServer", "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", "Simulator",
+                nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),

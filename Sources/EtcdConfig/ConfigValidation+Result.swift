@@ -36,6 +36,8 @@ extension ConfigValidation {
             persistsLeaseCheckpoints: gate("experimental-enable-lease-checkpoint-persist"),
             corruptCheckMilliseconds: settings.milliseconds("corrupt-check-time"),
             initialCorruptCheck: gate("experimental-initial-corrupt-check"),
+            authTokens: authTokens(),
+            bcryptCost: bcryptCost(),
             maxConcurrentStreams: UInt32(
                 clamping: settings.unsigned("max-concurrent-streams")),
             keepAliveMinMilliseconds: settings.milliseconds("grpc-keepalive-min-time"),

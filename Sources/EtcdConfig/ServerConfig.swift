@@ -79,6 +79,18 @@ package struct ServerConfig: Sendable, Hashable {
     package let corruptCheckMilliseconds: UInt64
     package let initialCorruptCheck: Bool
 
+    // Authentication
+    package enum AuthTokens: Sendable, Hashable {
+        case none
+        case simple(seconds: UInt64)
+        /// JSON Web Tokens. A file's path is empty when it is not given.
+        case signed(
+            method: String, publicKeyFile: String, privateKeyFile: String, ttlSeconds: Int64)
+    }
+
+    package let authTokens: AuthTokens
+    package let bcryptCost: Int
+
     // gRPC
     package let maxConcurrentStreams: UInt32
     package let keepAliveMinMilliseconds: UInt64

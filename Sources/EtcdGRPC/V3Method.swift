@@ -77,7 +77,11 @@ package struct V3Method: Sendable {
                     orSaying: "grpc: error unmarshalling request:")
                 let audit = try parts.admit(NamedKeys.all(in: request))
                 parts.counters.messageReceived()
-                body(request, V3Call<Response>(parts, audit: audit))
+                let call = V3Call<Response>(parts, audit: audit)
+                guard let token = parts.metadata.token, parts.gate.awaits(token: token) else {
+                    return body(request, call)
+                }
+                TokenWait(call: call, token: token, gate: parts.gate) { body(request, call) }.look()
             })
     }
 }

@@ -125,6 +125,8 @@ final class CallGate: Sendable {
         if metadata.timeoutMilliseconds == 0 { throw .deadlineExceeded }
     }
 
+    func awaits(token: String) -> Bool { facts.awaits(token: token) }
+
     func leaderWatch(of edge: HTTPEdge) -> LeaderWatch? {
         watches.first { $0.edge === edge }?.watch.value
     }

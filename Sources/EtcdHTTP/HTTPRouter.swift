@@ -1,5 +1,6 @@
 //  The front door of client and metrics listeners: which request goes to which handler.
 
+import EtcdAuth
 package import EtcdEdge
 import EtcdMembership
 package import EtcdNet
@@ -80,11 +81,13 @@ package final class HTTPRouter: HTTPHandler {
     private let gate: RequestGate
     let keys: V2KeysHandler
     let members: V2MembersHandler
+    let auth: V2AuthHandler
     let stats: V2StatsHandler
     let operations: OperationsHandler
     let health: HealthHandler
     package let remoteCalls: (any RemoteCallHandler)?
     private let gateway: (any HTTPHandler)?
+    private let v3AuthIsEnabled: @Sendable () -> Bool
 
     package init(settings: Settings, surface: Surface, services: HTTPServices) {
         self.settings = settings
@@ -94,10 +97,15 @@ package final class HTTPRouter: HTTPHandler {
         remoteCalls = surface == .clients ? services.remoteCalls : nil
         gateway = surface == .clients ? services.gateway : nil
         let handler = services.handler
+        v3AuthIsEnabled = { handler.v3.auth.isEnabled }
         let answers = V2Answers(clusterID: handler.members.clusterID, status: handler.status)
-        keys = V2KeysHandler(handler: handler, edges: services.edges, answers: answers)
+        let access = V2Access(handler: handler, edges: services.edges)
+        keys = V2KeysHandler(
+            handler: handler, edges: services.edges, answers: answers, access: access)
         members = V2MembersHandler(
-            handler: handler, edges: services.edges, clusterID: answers.clusterID)
+            handler: handler, edges: services.edges, access: access, clusterID: answers.clusterID)
+        auth = V2AuthHandler(
+            handler: handler, edges: services.edges, access: access, clusterID: answers.clusterID)
         stats = V2StatsHandler(
             handler: handler, ownStatistics: services.ownStatistics,
             leaderStatistics: services.leaderStatistics)
@@ -116,10 +124,21 @@ package final class HTTPRouter: HTTPHandler {
         -> (handler: any HTTPHandler, responder: any HTTPResponder)?
     {
         guard let gateway, head.target.hasPrefix("/v3"), head.method != "OPTIONS",
-            case .serve(let fields) = gate.check(head)
+            !hasUselessName(head), case .serve(let fields) = gate.check(head)
         else { return nil }
         return (gateway, fields.isEmpty ? responder : PermittedResponder(responder, fields: fields))
     }
+
+    /// The v3 gateway does not take the name in a client's certificate for a user, as it does when
+    /// asked by gRPC: whoever has one may expect that it did, and is told.
+    private func hasUselessName(_ head: HTTPRequestHead) -> Bool {
+        gateway != nil && head.target.hasPrefix("/v3/") && v3AuthIsEnabled()
+            && head.connection.commonName?.isEmpty == false
+    }
+
+    private static let uselessNameText =
+        "CommonName of client sending a request against gateway will be ignored and not used as "
+        + "expected"
 
     package func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
         if let (gateway, responder) = gateway(for: head, responder) {
@@ -130,6 +149,8 @@ package final class HTTPRouter: HTTPHandler {
             let isWanted =
                 MediaType.formReading(of: type) == .isForm
                 || MediaType.essence(of: type ?? "") == ContentType.json
+                // There the type does not matter.
+                || head.target.hasPrefix("/v2/auth/")
             if isWanted {
                 return .collect(maximum: HTTPRouter.formBytesMax)
             }
@@ -142,6 +163,12 @@ package final class HTTPRouter: HTTPHandler {
     ) {
         if let (gateway, responder) = gateway(for: head, responder) {
             return gateway.handle(head, body: body, responder: responder)
+        }
+        if surface == .clients, hasUselessName(head) {
+            return Exchange(
+                head: head, path: .empty, query: .empty,
+                client: Client(responder: responder, fields: [])
+            ).respondPlain(status: 400, text: HTTPRouter.uselessNameText)
         }
         switch surface {
         case .metrics: route(head, Client(responder: responder, fields: []), body)

@@ -55,6 +55,10 @@ package enum Limits {
     package static let versionNegotiationMilliseconds: UInt64 = 4_000
     /// Period of purging old snapshot and log files (etcd's value).
     package static let purgeMilliseconds: UInt64 = 30_000
+    /// Passwords that wait to be hashed or compared, each for a good part of a second's tenth.
+    package static let passwordWorkMax = 1_024
+    /// Passwords of the v2 API that have been compared and need not be again.
+    package static let verifiedPasswordsMax = 1_024
     /// Descriptors kept back from client connections (etcd's value).
     package static let reservedDescriptors = 150
 }

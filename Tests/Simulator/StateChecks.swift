@@ -42,6 +42,9 @@ extension KVOracle {
         if leases != self.leases(at: index) {
             throw broken("has leases \(leases) instead of \(self.leases(at: index))")
         }
+        if let difference = auth(at: index).difference(from: process.replica.v3.auth) {
+            throw broken(difference)
+        }
         for lease in leases {
             // Only a leader tells.
             let request = LeaseTimeToLiveRequest(id: lease, keys: true)
