@@ -149,7 +149,9 @@ let package = Package(
             swiftSettings: settings),
         // Tests.
         tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
-        tests("EtcdDaemonTests", ["EtcdDaemon", "RuntimeCore", "RuntimePosix"]),
+        tests(
+            "EtcdDaemonTests",
+            ["EtcdConfig", "EtcdDaemon", "EtcdEdge", "RuntimeCore", "RuntimePosix", logging]),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
         tests(
             "BoltTests", ["Bolt", "RuntimeCore", "RuntimePosix", "Scenario"], exclude: ["testdata"]),

@@ -111,10 +111,10 @@ final class MemberService: Sendable {
                         try ReceivedDatabase.check($0, index: LogIndex($1), in: fileSystem)
                     }),
                 background: background.pool), logger: logger)
-        let parts = MemberParts(
+        let parts = try MemberParts(
             replica: replica, transport: transport, loops: loops, client: client,
             queries: queries, clock: clock, mailboxes: mailboxes, background: background,
-            config: config)
+            config: config, logger: logger)
         let listeners = try await MemberListeners.bind(
             config, parts: parts, inherited: systemd.inheritedSockets(), logger: logger)
         for member in cluster.members { transport.add(member) }

@@ -67,12 +67,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
         }
         let isTaken =
             switch request {
-            case .create(let create):
-                if let refusal {
-                    handle.refuse(reason: WatchStream.reason(of: refusal))
-                } else {
-                    handle.create(create)
-                }
+            case .create(let create): self.create(create, handle, refusal)
             case .cancel(let cancel): handle.cancel(cancel.watchID)
             case .progress: handle.requestProgress()
             }
@@ -139,6 +134,18 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             self.resumeRequests()
         }
         return true
+    }
+
+    private func create(
+        _ request: WatchCreateRequest, _ handle: WatchStreamHandle, _ refusal: ServerError?
+    ) -> Bool {
+        let keys = NamedKeys(request.key, rangeEnd: request.rangeEnd)
+        guard let refusal else {
+            call.note(keys, .ok)
+            return handle.create(request)
+        }
+        call.note(keys, GRPCStatus(refusal).code)
+        return handle.refuse(reason: WatchStream.reason(of: refusal))
     }
 
     /// Why a client may not have a watch. The stream goes on.

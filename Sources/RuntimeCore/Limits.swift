@@ -4,6 +4,8 @@ package enum Limits {
     /// Proposals waiting in the consensus mailbox. Beyond this the client is told to slow down
     /// instead of memory growing with its impatience.
     package static let proposalQueueMax = 65_536
+    /// Audit records that wait for their file. Beyond this they are lost, and counted.
+    package static let auditBytesMax = 4 << 20
     /// Messages between the roles of one member: bounded by what they have in flight, so that
     /// reaching this is our own bug.
     package static let roleQueueMax = 1 << 20

@@ -17,7 +17,7 @@ import harness  # noqa: E402 (the harness of the integration tests)
 import v3_reference  # noqa: E402
 import v3bench  # noqa: E402
 from v3_cases import op_put  # noqa: E402
-from v3_client import Client, done  # noqa: E402
+from v3_client import Client  # noqa: E402
 
 KEYS = int(os.environ.get("BENCH_KEYS", "1000000"))
 RESTARTS = int(os.environ.get("BENCH_RESTARTS", "3"))
@@ -32,7 +32,7 @@ def fill(member, count, value):
     with Client(member.client) as client:
         for start in range(0, count, PER_TXN):
             keys = range(start, min(start + PER_TXN, count))
-            done(client.txn(success=[op_put(f"key/{n:028d}", value) for n in keys]))
+            client.txn(success=[op_put(f"key/{n:028d}", value) for n in keys])
 
 
 def single(binary, place):
@@ -79,7 +79,7 @@ class Writer(threading.Thread):
         with Client(self.member.client) as client:
             while not self.ending:
                 begin = time.monotonic()
-                done(client.put("busy", "v" * 256))
+                client.put("busy", "v" * 256)
                 self.times.append((time.monotonic() - begin) * 1000)
 
     def end(self):
