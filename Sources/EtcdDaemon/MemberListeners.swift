@@ -23,7 +23,7 @@ final class MemberListeners: Sendable {
     }
 
     static func bind(
-        _ config: ServerConfig, parts: MemberParts,
+        _ config: ServerConfig, parts: MemberParts, tls: MemberTLS,
         inherited: [ServiceManager.InheritedSocket], logger: Logger
     ) async throws -> MemberListeners {
         let room = max(1, FileDescriptors.limit - Limits.reservedDescriptors)
@@ -46,7 +46,7 @@ final class MemberListeners: Sendable {
         }
         let peers = try await Listeners.bind(
             config.listenPeerURLs, inherited: sockets("peer"), loops: parts.loops,
-            settings: ListenerSettings(),
+            settings: ListenerSettings(), tls: { tls.forPeers($0) },
             handler: PeerHTTPHandler(
                 transport: parts.transport, versionJSON: { parts.versionJSON() },
                 services: ReplicaPeerServices(
@@ -54,13 +54,13 @@ final class MemberListeners: Sendable {
             what: "peer", logger: logger)
         let clients = try await Listeners.bind(
             config.listenClientURLs + config.listenClientHTTPURLs, inherited: sockets("client"),
-            loops: parts.loops, settings: held,
+            loops: parts.loops, settings: held, tls: { tls.forClients($0) },
             handler: HTTPRouter(
                 settings: parts.routerSettings, surface: .clients, services: parts.services),
             what: "client", logger: logger)
         let metrics = try await Listeners.bind(
             config.listenMetricsURLs, inherited: sockets("metrics"), loops: parts.loops,
-            settings: ListenerSettings(),
+            settings: ListenerSettings(), tls: { tls.forMetrics($0) },
             handler: HTTPRouter(
                 settings: parts.routerSettings, surface: .metrics, services: parts.services),
             what: "metrics", logger: logger)

@@ -89,11 +89,14 @@ package final class HTTPRouter: HTTPHandler {
     package init(settings: Settings, surface: Surface, services: HTTPServices) {
         self.settings = settings
         self.surface = surface
-        gate = RequestGate(hosts: settings.hostWhitelist, origins: settings.crossOrigins)
         // A listener for metrics serves nothing else.
         remoteCalls = surface == .clients ? services.remoteCalls : nil
         gateway = surface == .clients ? services.gateway : nil
         let handler = services.handler
+        let hasGateway = gateway != nil
+        gate = RequestGate(
+            hosts: settings.hostWhitelist, origins: settings.crossOrigins,
+            gatewayKnowsUsers: { hasGateway && handler.v3.isAuthEnabled })
         let answers = V2Answers(clusterID: handler.members.clusterID, status: handler.status)
         keys = V2KeysHandler(handler: handler, edges: services.edges, answers: answers)
         members = V2MembersHandler(
@@ -155,12 +158,18 @@ package final class HTTPRouter: HTTPHandler {
                     route(head, Client(responder: responder, fields: fields), body)
                 }
             case .misdirected(let host):
-                let exchange = Exchange(
-                    head: head, path: .empty, query: .empty,
-                    client: Client(responder: responder, fields: []))
-                exchange.respondPlain(
-                    status: 421, text: RequestGate.misdirectedText(host: host))
+                refuse(head, responder, 421, RequestGate.misdirectedText(host: host))
+            case .namedUser: refuse(head, responder, 400, RequestGate.namedUserText)
             }
         }
+    }
+
+    private func refuse(
+        _ head: HTTPRequestHead, _ responder: any HTTPResponder, _ status: Int, _ text: String
+    ) {
+        let exchange = Exchange(
+            head: head, path: .empty, query: .empty,
+            client: Client(responder: responder, fields: []))
+        exchange.respondPlain(status: status, text: text)
     }
 }
