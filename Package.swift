@@ -185,7 +185,7 @@ let package = Package(
                 "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
                 "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", "Simulator", logging,
             ]),
-        tests("EtcdNetTests", ["CNGHTTP2", "EtcdNet", "RuntimeCore", nioTesting] + nio),
+        tests("EtcdNetTests", ["CNGHTTP2", "EtcdNet", "RuntimeCore", nioTesting] + nio + tls),
         tests(
             "EtcdTransportTests",
             [

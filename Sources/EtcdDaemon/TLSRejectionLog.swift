@@ -6,7 +6,7 @@ import Synchronization
 
 final class TLSRejectionLog: Sendable {
     /// Lines in one period; what is beyond is counted.
-    private static let linesMax = 20
+    private static let linesMax = 100
     private static let period = Duration.seconds(10)
 
     private struct State {

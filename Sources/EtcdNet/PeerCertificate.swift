@@ -13,6 +13,8 @@ struct PeerCertificate: Sendable {
     let addresses: [[UInt8]]
     /// Big-endian.
     let serial: [UInt8]
+    /// Whether its usages, if it states any, allow it to be shown by a client, and by a server.
+    let suits: (client: Bool, server: Bool)
 
     init(_ certificate: NIOSSLCertificate) throws(TLSError) {
         do {
@@ -31,6 +33,12 @@ struct PeerCertificate: Sendable {
         }
         commonName = name
         serial = Array(parsed.serialNumber.bytes)
+        let usages = try parsed.extensions.extendedKeyUsage
+        let isFree = usages.map { $0.contains(.any) } ?? true
+        suits = (
+            isFree || usages?.contains(.clientAuth) == true,
+            isFree || usages?.contains(.serverAuth) == true
+        )
         var dnsNames: [String] = []
         var addresses: [[UInt8]] = []
         for name in try parsed.extensions.subjectAlternativeNames ?? SubjectAlternativeNames() {

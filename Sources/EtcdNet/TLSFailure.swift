@@ -31,12 +31,24 @@ enum TLSFailure {
     ) -> String {
         let whole = stack.map(\.description).joined(separator: "; ")
         if whole.contains("CERTIFICATE_VERIFY_FAILED") {
-            let reason =
-                shown.flatMap { expiry(of: $0) } ?? "x509: certificate signed by unknown authority"
+            let reason = shown.map { flaw(of: $0, isServer) } ?? unknownAuthority
             return isServer ? "tls: failed to verify client certificate: \(reason)" : reason
         }
         for (sign, text) in known where whole.contains(sign) { return text }
         return "tls: \(whole)"
+    }
+
+    private static let unknownAuthority = "x509: certificate signed by unknown authority"
+
+    /// The library says only that it does not like the certificate.
+    private static func flaw(of certificate: NIOSSLCertificate, _ isServer: Bool) -> String {
+        if let expiry = expiry(of: certificate) { return expiry }
+        if let suits = try? PeerCertificate(certificate).suits,
+            !(isServer ? suits.client : suits.server)
+        {
+            return "x509: certificate specifies an incompatible key usage"
+        }
+        return unknownAuthority
     }
 
     /// The library's names of failures.
