@@ -280,7 +280,7 @@ struct TLSHandshakeTests {
                 == Array(repeating: "tls: too many handshakes in progress", count: 3))
         eventLoop.advanceTime(by: .seconds(1))
         #expect(channels.prefix(3).allSatisfy { !$0.isActive })
-        #expect(channels.dropFirst(3).allSatisfy(\.isActive))
+        #expect(channels.dropFirst(3).allSatisfy { $0.isActive })
         loop.drain()
         eventLoop.advanceTime(by: .seconds(1))
         #expect(channels.allSatisfy { !$0.isActive })

@@ -68,7 +68,7 @@ struct TestAuthority {
                 try fields.appendConstructedNode(identifier: .sequence) {
                     try $0.serialize(algorithm)
                 }
-                try fields.appendConstructedNode(identifier: .sequence) { _ in }
+                fields.appendConstructedNode(identifier: .sequence) { _ in }
                 try fields.serialize(time.value)
                 if hasNextUpdate { try fields.serialize(time.value) }
                 if !serials.isEmpty {
