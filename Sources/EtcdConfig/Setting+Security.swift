@@ -16,23 +16,23 @@ extension Setting {
             yaml: .at("client-transport-security.ca-file")),
         Setting(
             "client-crl-file", .string, "", .security,
-            "Revoked certificates of clients, a list in DER or PEM; looked at anew when it changes.",
+            "Revoked certificates of clients: a list in DER or PEM, read again when it changes.",
             yaml: .nowhere),
         client(
             "client-cert-allowed-hostname", .list, "",
             "Host names, one of which a client's certificate must have.", key: "allowed-hostname"),
         client(
             "client-cert-allowed-cn", .list, "",
-            "Common names, one of which a client's certificate must have (not a flag of etcd).",
+            "Common names, one of which a client's certificate must have (no flag of etcd).",
             key: "allowed-cn"),
         client(
             "client-skip-client-san-verification", .bool, "false",
-            "Do not compare certificates on metrics listeners with addresses (not a flag of etcd).",
+            "Do not compare certificates on metrics listeners with addresses (no flag of etcd).",
             key: "skip-client-san-verification"),
         client("auto-tls", .bool, "false", "Serve clients with a generated certificate."),
         Setting(
             "cipher-suites", .list, "", .security,
-            "Cipher suites for TLS 1.2 by their IANA names, comma separated (empty for a good choice)."
+            "Cipher suites for TLS 1.2 by IANA name, comma separated (empty for a good choice)."
         ),
         Setting(
             "tls-min-version", .string, "TLS1.2", .security,
@@ -72,7 +72,7 @@ extension Setting {
             yaml: .at("peer-transport-security.ca-file")),
         Setting(
             "peer-crl-file", .string, "", .security,
-            "Revoked certificates of members, a list in DER or PEM; looked at anew when it changes.",
+            "Revoked certificates of members: a list in DER or PEM, read again when it changes.",
             yaml: .nowhere),
         peer(
             "peer-cert-allowed-cn", .list, "",

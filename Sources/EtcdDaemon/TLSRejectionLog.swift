@@ -1,4 +1,4 @@
-//  Connections that TLS kept out, as etcd's log has them. Whoever knocks often does not fill the log.
+//  Connections that TLS kept out, as etcd's log has them. Whoever knocks often does not fill it.
 
 import EtcdNet
 import Logging

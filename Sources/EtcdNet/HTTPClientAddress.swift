@@ -8,7 +8,8 @@ enum HTTPClientAddress: Hashable, Sendable {
     case unix(path: String, isSecure: Bool)
 
     /// Reads `http://host:port`, `http://[v6]:port`, `http://host` or `unix://path`, or the same
-    /// with `https` or `unixs`, which stand for TLS. One trailing slash of an HTTP origin is tolerated, as in etcd's settings.
+    /// with `https` or `unixs`, which stand for TLS. One trailing slash of an HTTP origin is
+    /// tolerated, as in etcd's settings.
     init(origin: String) throws(HTTPClientError) {
         func refusal(_ reason: String) -> HTTPClientError {
             HTTPClientError(.badAddress, "bad address \"\(origin)\": \(reason)")

@@ -64,8 +64,8 @@ struct PeerCertificate: Sendable {
                 return "x509: cannot validate certificate for \(host) because it doesn't contain "
                     + "any IP SANs"
             }
-            return
-                "x509: certificate is valid for \(addressTexts.joined(separator: ", ")), not \(host)"
+            let valid = addressTexts.joined(separator: ", ")
+            return "x509: certificate is valid for \(valid), not \(host)"
         }
         let wanted = host.lowercased()
         if dnsNames.contains(where: { Self.matches($0.lowercased(), wanted) }) { return nil }

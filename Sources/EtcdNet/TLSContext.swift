@@ -11,6 +11,8 @@ package final class TLSContext: Sendable {
     private struct Contexts: Sendable {
         var server: NIOSSLContext?
         var client: NIOSSLContext?
+        /// Takes the library's place where that cannot verify.
+        var verifier: AnchorVerifier?
     }
 
     private enum Revoked: Sendable {
@@ -57,10 +59,24 @@ package final class TLSContext: Sendable {
 
     // MARK: For connections
 
-    /// What to accept a connection with. Looks at the files, which costs a system call each, and
-    /// reads those that have changed.
-    func server() throws(TLSError) -> NIOSSLContext {
-        guard let context = refresh().server else {
+    /// The first handler of an accepted connection. Looks at the files, which costs a system call
+    /// each, and reads those that have changed.
+    func serverHandler() throws(TLSError) -> NIOSSLServerHandler {
+        let contexts = refresh()
+        let context = try Self.server(of: contexts)
+        guard options.verifiesClients, let verifier = contexts.verifier else {
+            return NIOSSLServerHandler(context: context)
+        }
+        return NIOSSLServerHandler(context: context) { shown, promise in
+            verifier.verify(shown, isClient: true, promise)
+        }
+    }
+
+    /// What connections are accepted with now.
+    func server() throws(TLSError) -> NIOSSLContext { try Self.server(of: refresh()) }
+
+    private static func server(of contexts: Contexts) throws(TLSError) -> NIOSSLContext {
+        guard let context = contexts.server else {
             throw TLSError("KeyFile and CertFile are not presented")
         }
         return context
@@ -69,7 +85,8 @@ package final class TLSContext: Sendable {
     /// The first handler of a connection to `host`, a name or an address.
     func clientHandler(for host: String) throws -> NIOSSLClientHandler {
         let context: NIOSSLContext
-        if let present = refresh().client {
+        let contexts = refresh()
+        if let present = contexts.client {
             context = present
         } else {
             context = try state.withLock { state throws(TLSError) in
@@ -82,12 +99,19 @@ package final class TLSContext: Sendable {
         if options.trustsAnyServer {
             return try NIOSSLClientHandler(context: context, serverHostname: name)
         }
+        if let verifier = contexts.verifier {
+            return try NIOSSLClientHandler(context: context, serverHostname: name) {
+                shown, promise in
+                let refusal = shown.first.map { self.refusal(ofServer: $0) } ?? "no certificate"
+                if refusal != nil { return promise.succeed(.failed) }
+                verifier.verify(shown, isClient: false, promise)
+            }
+        }
         return try NIOSSLClientHandler._makeSSLClientHandler(
             context: context, serverHostname: name
         ) { certificate, channel in
             channel.eventLoop.makeCompletedFuture {
-                let shown = try PeerCertificate(certificate)
-                if let refusal = self.refusal(ofServer: shown) { throw TLSError(refusal) }
+                if let refusal = self.refusal(ofServer: certificate) { throw TLSError(refusal) }
             }
         }
     }
@@ -107,7 +131,13 @@ package final class TLSContext: Sendable {
         }
     }
 
-    private func refusal(ofServer certificate: PeerCertificate) -> String? {
+    private func refusal(ofServer shown: NIOSSLCertificate) -> String? {
+        let certificate: PeerCertificate
+        do throws(TLSError) {
+            certificate = try PeerCertificate(shown)
+        } catch {
+            return error.description
+        }
         if !certificate.hasAlternativeNames {
             return "x509: certificate relies on legacy Common Name field, use SANs instead"
         }
@@ -146,6 +176,7 @@ package final class TLSContext: Sendable {
         if options.files.isEmpty { return contexts }
         if options.hasCertificate { contexts.server = try TLSContextMaker(options).server() }
         let maker = TLSContextMaker(options)
+        contexts.verifier = try maker.verifier()
         if options.dials { contexts.client = try maker.client() } else { try maker.checkClient() }
         return contexts
     }

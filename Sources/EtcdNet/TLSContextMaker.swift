@@ -55,6 +55,12 @@ struct TLSContextMaker {
         return try context(configuration, certificate, key)
     }
 
+    /// `nil` when the library can verify.
+    func verifier() throws(TLSError) -> AnchorVerifier? {
+        if options.trustedCAFile.isEmpty { return nil }
+        return try AnchorVerifier(try authorities())
+    }
+
     private func apply(to configuration: inout TLSConfiguration) {
         configuration.minimumTLSVersion = options.minimumVersion == .tls13 ? .tlsv13 : .tlsv12
         configuration.maximumTLSVersion = options.maximumVersion == .tls12 ? .tlsv12 : .tlsv13
@@ -107,10 +113,12 @@ struct TLSContextMaker {
     }
 
     private func trustRoots() throws(TLSError) -> NIOSSLTrustRoots {
-        let path = options.trustedCAFile
-        if path.isEmpty { return .default }
-        return .certificates(
-            try certificates(in: path, otherwise: "no certificate of an authority"))
+        if options.trustedCAFile.isEmpty { return .default }
+        return .certificates(try authorities())
+    }
+
+    private func authorities() throws(TLSError) -> [NIOSSLCertificate] {
+        try certificates(in: options.trustedCAFile, otherwise: "no certificate of an authority")
     }
 
     private func certificates(in path: String, otherwise failure: String) throws(TLSError)

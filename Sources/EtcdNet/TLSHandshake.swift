@@ -1,5 +1,5 @@
-//  The time between a connection and its first request when TLS is spoken: the library shakes hands,
-//  then the client's certificate is looked at, then the protocol inside is found out.
+//  From a connection to its first request when TLS is spoken: the library shakes hands, then the
+//  client's certificate is looked at, then the protocol inside is found out.
 
 import NIOCore
 import NIOPosix
@@ -38,7 +38,7 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
         in pipeline: ChannelPipeline.SynchronousOperations,
         position: ChannelPipeline.SynchronousOperations.Position, _ handshake: TLSHandshake
     ) throws {
-        let library = NIOSSLServerHandler(context: try handshake.tls.context.server())
+        let library = try handshake.tls.context.serverHandler()
         handshake.library = library
         // In this order nothing that the library says is missed.
         try pipeline.addHandler(handshake, position: position)

@@ -136,9 +136,11 @@ struct HTTPClientTests {
     @Test(
         "bad addresses",
         arguments: [
-            "", "localhost:80", "ftp://localhost:80", "https://", "http://", "http://:80", "http://a:0",
+            "", "localhost:80", "ftp://localhost:80", "https://", "http://", "http://:80",
+            "http://a:0",
             "http://a:65536", "http://a:+80", "http://a:b", "http://a/b", "http://u@a:80",
-            "http://[::1", "http://[::1]80", "http://a b:80", "unix://", "http://a:80\r\nX: y",
+            "http://[::1",
+            "http://[::1]80", "http://a b:80", "unix://", "http://a:80\r\nX: y",
         ])
     func badAddresses(origin: String) {
         #expect(throws: HTTPClientError.self) { try HTTPClientAddress(origin: origin) }

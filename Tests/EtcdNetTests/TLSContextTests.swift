@@ -106,6 +106,25 @@ struct TLSContextTests {
         #expect(context.refusal(ofClient: shown) == revoked)
     }
 
+    @Test(
+        "every cipher suite that settings allow is one of the library's",
+        arguments: [
+            "TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_AES_256_CBC_SHA",
+            "TLS_RSA_WITH_AES_128_GCM_SHA256", "TLS_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+            "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        ])
+    func suites(name: String) throws {
+        let directory = try TestDirectory()
+        var options = try directory.options(try TestAuthority("ca").leaf("a"))
+        options.cipherSuites = [name]
+        _ = try TLSContext(options).server()
+    }
+
     @Test("lists of names let in whom they name")
     func names() throws {
         let directory = try TestDirectory()

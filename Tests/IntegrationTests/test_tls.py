@@ -285,7 +285,11 @@ def test_cluster(world, programs):
     if not set(programs) <= set(PROGRAMS):
         pytest.skip("needs etcd 3.4 and 3.5")
     cluster = tls_cluster(world, [PROGRAMS[name] for name in programs],
-                          ["--peer-cert-allowed-cn", "server"])
+                          ["--peer-cert-allowed-cn", "server", "--snapshot-count", "20"])
+    if "3.4" not in programs:
+        # A newcomer then needs a snapshot.
+        for member in cluster.members:
+            member.flags += ["--experimental-snapshot-catchup-entries", "5"]
     with cluster:
         written_everywhere(cluster, "/first")
         leader = cluster.leader()
@@ -293,8 +297,8 @@ def test_cluster(world, programs):
         cluster.write_anywhere("/without-one", "x")
         leader.start().wait_ready()
         written_everywhere(cluster, "/second")
-        if "3.4" not in programs:
-            return
+        for number in range(60):
+            assert leader.put(f"/many/{number}", "x" * 1000).status == 201
         added = SecureMember("late", client_flags=authority_flags(world.ca, world.server),
                              peer_flags=authority_flags(world.ca, world.server, peer=True))
         cluster.members.append(added)
@@ -306,6 +310,31 @@ def test_cluster(world, programs):
         added.state = "existing"
         added.start().wait_ready()
         written_everywhere(cluster, "/third")
+
+
+@needs_references
+def test_authority_between(world, closing):
+    """Only the authority that signs the leaves is trusted, not the root above it."""
+    server = world.middle.leaf("middle-server", san=LOCAL, usage=BOTH)
+    members, found = [], {}
+    for release, binary in PROGRAMS.items():
+        member = closing(SecureMember(
+            release, binary, client_flags=authority_flags(world.middle, server),
+            peer_flags=authority_flags(world.middle, server, peer=True)))
+        members.append(member)
+    listing = ",".join(f"{member.name}={member.peer}" for member in members)
+    for member in members:
+        member.initial_cluster = listing
+        member.start()
+    for member in members:
+        member.wait_ready()
+        names = ["below an authority between", "below an authority not shown", "good", "none"]
+        found[member.name] = in_parallel({
+            name: lambda member=member, name=name: answered(
+                member.secure + "/version", pair=world.clients[name]) for name in names})
+    assert not differences(found)
+    assert found["ours"]["below an authority not shown"] == 200 and not found["ours"]["good"]
+    assert members[0].put("/a", "1").status == 201
 
 
 def test_member_of_a_stranger(world, closing):
