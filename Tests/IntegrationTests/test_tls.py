@@ -4,8 +4,10 @@ the verdicts have to be the same."""
 import concurrent.futures
 import json
 import os
+import random
 import select
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -310,6 +312,8 @@ def test_cluster(world, programs):
         added.state = "existing"
         added.start().wait_ready()
         written_everywhere(cluster, "/third")
+        if "3.4" not in programs:
+            assert "received and saved database snapshot" in added.log()
 
 
 @needs_references
@@ -548,6 +552,35 @@ def test_plain_and_secure_on_one_port(world, closing):
     assert answered(member.secure + "/version", ca=world.ca.cert) is None
     assert etcdctl(member.secure, "put", "a", "1", **asked).returncode == 0
     assert etcdctl(member.client, "get", "a").stdout == "a\n1\n"
+
+
+def test_nonsense(world, closing):
+    """Bytes that only look like TLS, silence and sudden ends hurt nobody else."""
+    member = closing(SecureMember("infra0", client_flags=authority_flags(
+        world.ca, world.server))).start().wait_ready()
+    host, port = harness.address_of(member.secure)
+    chance = random.Random(1)
+    hello = bytes.fromhex("1603010200010001fc0303") + b"\x55" * 600
+    silent = [socket.create_connection((host, port)) for _ in range(50)]
+    for _ in range(200):
+        with socket.create_connection((host, port), timeout=10) as wire:
+            data = bytearray(hello)
+            for _ in range(chance.randrange(1, 20)):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            try:
+                wire.sendall(data[:chance.randrange(len(data))])
+                if chance.random() < 0.5:
+                    wire.shutdown(socket.SHUT_WR)
+                    wire.recv(4096)
+            except OSError:
+                pass
+    asked = {"ca": world.ca.cert, "pair": world.clients["good"]}
+    assert answered(member.secure + "/version", **asked) == 200
+    for wire in silent:
+        wire.close()
+    # The log speaks of them, but not without end.
+    assert 10 < member.log().count("rejected connection on client endpoint") <= 100
+    assert member.terminate() == 0
 
 
 def test_sessions_are_resumed(world, closing, tmp_path):
