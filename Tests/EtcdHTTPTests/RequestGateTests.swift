@@ -1,6 +1,7 @@
 //  The gate in front of a client listener, as far as certificates are concerned.
 
 import EtcdNet
+import NIOHTTP1
 import Testing
 
 @testable import EtcdHTTP
@@ -9,7 +10,7 @@ import Testing
 struct RequestGateTests {
     private func isTurnedAway(_ target: String, _ name: String?, knowsUsers: Bool = true) -> Bool {
         let gate = RequestGate(hosts: [], origins: [], gatewayKnowsUsers: { knowsUsers })
-        let head = HTTPRequestHead(
+        let head = EtcdNet.HTTPRequestHead(
             method: "POST", target: target, headers: [:], version: .http11,
             connection: ConnectionFacts(
                 remoteAddress: "127.0.0.1:1", localAddress: "127.0.0.1:2", isTLS: name != nil,
