@@ -6,7 +6,20 @@ import Logging
 
 /// The listeners of one kind (client, peer or metrics).
 struct Listeners: Sendable {
+    /// How a listener can be spoken to.
+    struct Manners: Sendable {
+        let speaksTLS: Bool
+        let speaksPlainText: Bool
+
+        init(_ settings: ListenerSettings) {
+            speaksTLS = settings.tls != nil
+            speaksPlainText = settings.tls?.acceptsPlainText ?? true
+        }
+    }
+
     let all: [Listener]
+    /// In the order of `all`.
+    let manners: [Manners]
 
     /// Binds every address or none.
     ///
@@ -22,10 +35,12 @@ struct Listeners: Sendable {
         logger: Logger
     ) async throws -> Listeners {
         var all: [Listener] = []
+        var manners: [Manners] = []
         var settings = settings
         settings.tls = tls(urls.map(\.scheme))
         do {
             for descriptor in inherited {
+                manners.append(Manners(settings))
                 all.append(
                     try await Listener.bind(
                         .unix(path: ""), inheritedSocket: descriptor, loops: loops,
@@ -34,6 +49,7 @@ struct Listeners: Sendable {
             if inherited.isEmpty {
                 for (address, schemes) in places(urls) {
                     settings.tls = tls(schemes)
+                    manners.append(Manners(settings))
                     all.append(
                         try await Listener.bind(
                             address, inheritedSocket: nil, loops: loops, settings: settings,
@@ -48,7 +64,7 @@ struct Listeners: Sendable {
             logger.info(
                 "listening for \(what) traffic", metadata: ["address": "\(listener.localAddress)"])
         }
-        return Listeners(all: all)
+        return Listeners(all: all, manners: manners)
     }
 
     /// Port 0 is another port each time.

@@ -74,6 +74,23 @@ final class MemberListeners: Sendable {
         return true
     }
 
+    /// Says what clients find where.
+    func logClients(_ logger: Logger) {
+        for (listener, manners) in zip(clients.all, clients.manners) {
+            let metadata: Logger.Metadata = [
+                "traffic": "grpc+http", "address": "\(listener.localAddress)",
+            ]
+            if manners.speaksPlainText {
+                logger.info(
+                    "serving client traffic insecurely; this is strongly discouraged!",
+                    metadata: metadata)
+            }
+            if manners.speaksTLS {
+                logger.info("serving client traffic securely", metadata: metadata)
+            }
+        }
+    }
+
     func stopAcceptingClients() async { await clients.stopAccepting() }
 
     func drainClients(graceMilliseconds: UInt64) async {

@@ -213,6 +213,7 @@ final class MemberService: Sendable {
                 "cluster-id": "\(String(parts.members.clusterID, radix: 16))",
             ])
         logger.info("ready to serve client requests")
+        listeners.logClients(logger)
         systemd.ready(
             status: "serving as \(config.name) (\(parts.members.localID)) "
                 + "of \(parts.members.list.count) members")

@@ -124,7 +124,9 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let isTLS = error is NIOSSLError || error is NIOSSLExtraError || error is TLSError
+        let isTLS =
+            error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
+            || error is TLSError
         let reason =
             isTLS
             ? TLSFailure.text(

@@ -21,6 +21,9 @@ enum TLSFailure {
             if stack == [.eofDuringHandshake] { return "EOF" }
             return text(of: stack, shown: shown, isServer: isServer)
         case NIOSSLError.uncleanShutdown: return "EOF"
+        // After the handshake: what the other side thinks of the certificate it was shown.
+        case BoringSSLError.sslError(let stack):
+            return text(of: stack, shown: nil, isServer: isServer)
         case let error as NIOSSLExtraError: return "tls: \(error.description)"
         default: return "tls: \(error)"
         }
