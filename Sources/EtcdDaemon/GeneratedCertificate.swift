@@ -2,7 +2,7 @@
 
 import EtcdConfig
 import EtcdNet
-import Foundation
+import FoundationEssentials
 import Logging
 import RuntimeCore
 import RuntimePosix

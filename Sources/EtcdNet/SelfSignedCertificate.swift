@@ -1,7 +1,7 @@
 //  Certificates that nobody vouches for: those of --auto-tls and --peer-auto-tls.
 
 import Crypto
-package import Foundation
+package import FoundationEssentials
 import SwiftASN1
 import X509
 
