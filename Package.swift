@@ -10,6 +10,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
+    // What SwiftPM does by itself leaves out whatever is `package`: 10 to 15 % of a put.
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
 func module(
@@ -82,6 +84,7 @@ let package = Package(
             [
                 "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(
@@ -94,8 +97,9 @@ let package = Package(
         module(
             "EtcdServer",
             [
-                "EtcdAuth", "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto",
-                "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque, logging,
+                "Bolt", "EtcdAuth", "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership",
+                "EtcdProto", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque,
+                logging,
             ]),
         module("EtcdNet", ["RuntimeCore", "CNGHTTP2", deque] + nio + tls),
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
@@ -116,15 +120,16 @@ let package = Package(
         module(
             "EtcdHTTP",
             [
-                "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdV2Store",
-                "Protobuf",
-                "Raft", "RuntimeCore", logging,
+                "EtcdAuth", "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
+                "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
         // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
+                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC",
+                "EtcdHTTP",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
@@ -145,7 +150,7 @@ let package = Package(
         module(
             "Simulator",
             [
-                "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "EtcdAuth", "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
                 "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", heap, logging,
             ],
             path: "Tests/Simulator"),
@@ -154,6 +159,9 @@ let package = Package(
             swiftSettings: settings),
         // Tests.
         tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
+        tests(
+            "EtcdDaemonTests",
+            ["EtcdConfig", "EtcdDaemon", "EtcdEdge", "RuntimeCore", "RuntimePosix", logging]),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
         tests(
             "BoltTests", ["Bolt", "RuntimeCore", "RuntimePosix", "Scenario"], exclude: ["testdata"]),
@@ -202,8 +210,9 @@ let package = Package(
         tests(
             "EtcdHTTPTests",
             [
-                "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer",
-                "EtcdV2Store", "Raft", "RuntimeCore", "Simulator", nioTesting, logging,
+                "EtcdAuth", "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
+                "EtcdServer", "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", "Simulator",
+                nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),

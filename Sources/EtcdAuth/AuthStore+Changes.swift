@@ -13,8 +13,8 @@ extension AuthStore {
     package func enable(in backend: Backend) throws(AuthError) {
         try state.withLock { state throws(AuthError) in
             if state.isEnabled { return }
-            guard let root = state.users[AuthStore.root] else { throw .rootUserNotExist }
-            guard root.roles.contains(AuthStore.root) else { throw .rootRoleNotExist }
+            guard let root = state.users[AuthStore.rootKey] else { throw .rootUserNotExist }
+            guard root.holds(AuthStore.root) else { throw .rootRoleNotExist }
             backend.put(AuthStore.settings, key: AuthStore.enabledKey, value: Bytes([1]))
             state.isEnabled = true
             state.permissions = [:]
@@ -35,8 +35,9 @@ extension AuthStore {
 
     package func addUser(_ request: AuthUserAddRequest, in backend: Backend) throws(AuthError) {
         if request.name.isEmpty { throw .userEmpty }
+        try AuthStore.checkLength(request.name)
         try state.withLock { state throws(AuthError) in
-            if state.users[request.name] != nil { throw .userExists }
+            if state.users[Bytes(request.name)] != nil { throw .userExists }
             let options = request.options ?? UserAddOptions()
             let password =
                 options.noPassword
@@ -44,17 +45,17 @@ extension AuthStore {
                 : try hashToKeep(request.password, request.hashedPassword, request.name)
             let user = User(
                 name: Bytes(request.name), password: password, roles: [], options: options)
-            AuthStore.set(user, request.name, &state, backend)
+            AuthStore.set(user, Bytes(request.name), &state, backend)
             AuthStore.bump(&state, backend)
         }
     }
 
     package func deleteUser(_ name: String, in backend: Backend) throws(AuthError) {
         try state.withLock { state throws(AuthError) in
-            if state.isEnabled, name == AuthStore.root { throw .invalidManagement }
-            guard state.users.removeValue(forKey: name) != nil else { throw .userNotFound }
+            if state.isEnabled, AuthStore.isRoot(name) { throw .invalidManagement }
+            guard state.users.removeValue(forKey: Bytes(name)) != nil else { throw .userNotFound }
             backend.delete(AuthStore.users, key: Bytes(name))
-            state.tokens.forget(user: name)
+            state.tokens.forget(user: Bytes(name))
             AuthStore.bump(&state, backend)
         }
     }
@@ -63,13 +64,13 @@ extension AuthStore {
         _ request: AuthUserChangePasswordRequest, in backend: Backend
     ) throws(AuthError) {
         try state.withLock { state throws(AuthError) in
-            guard var user = state.users[request.name] else { throw .userNotFound }
+            guard var user = state.users[Bytes(request.name)] else { throw .userNotFound }
             if user.options?.noPassword != true {
                 user.password = try hashToKeep(
                     request.password, request.hashedPassword, request.name)
             }
-            AuthStore.set(user, request.name, &state, backend)
-            state.tokens.forget(user: request.name)
+            AuthStore.set(user, Bytes(request.name), &state, backend)
+            state.tokens.forget(user: Bytes(request.name))
             AuthStore.bump(&state, backend)
         }
     }
@@ -78,14 +79,14 @@ extension AuthStore {
         throws(AuthError)
     {
         try state.withLock { state throws(AuthError) in
-            guard var user = state.users[request.user] else { throw .userNotFound }
-            guard request.role == AuthStore.root || state.roles[request.role] != nil else {
+            guard var user = state.users[Bytes(request.user)] else { throw .userNotFound }
+            guard AuthStore.isRoot(request.role) || state.roles[Bytes(request.role)] != nil else {
                 throw .roleNotFound
             }
-            if user.roles.contains(request.role) { return }
+            if user.holds(request.role) { return }
             user.roles.append(request.role)
             user.roles.sort { Bytes($0) < Bytes($1) }
-            AuthStore.set(user, request.user, &state, backend)
+            AuthStore.set(user, Bytes(request.user), &state, backend)
             AuthStore.bump(&state, backend)
         }
     }
@@ -94,15 +95,15 @@ extension AuthStore {
         throws(AuthError)
     {
         try state.withLock { state throws(AuthError) in
-            if state.isEnabled, request.name == AuthStore.root, request.role == AuthStore.root {
+            if state.isEnabled, AuthStore.isRoot(request.name), AuthStore.isRoot(request.role) {
                 throw .invalidManagement
             }
-            guard var user = state.users[request.name] else { throw .userNotFound }
-            guard let position = user.roles.firstIndex(of: request.role) else {
+            guard var user = state.users[Bytes(request.name)] else { throw .userNotFound }
+            guard let position = user.roles.firstIndex(where: { $0.isExactly(request.role) }) else {
                 throw .roleNotGranted
             }
             user.roles.remove(at: position)
-            AuthStore.set(user, request.name, &state, backend)
+            AuthStore.set(user, Bytes(request.name), &state, backend)
             AuthStore.bump(&state, backend)
         }
     }
@@ -110,7 +111,7 @@ extension AuthStore {
     /// Sorted.
     package func roles(of name: String) throws(AuthError) -> [String] {
         try state.withLock { state throws(AuthError) in
-            guard let user = state.users[name] else { throw .userNotFound }
+            guard let user = state.users[Bytes(name)] else { throw .userNotFound }
             return user.roles
         }
     }
@@ -121,23 +122,23 @@ extension AuthStore {
 
     package func addRole(_ name: String, in backend: Backend) throws(AuthError) {
         if name.isEmpty { throw .roleEmpty }
+        try AuthStore.checkLength(name)
         try state.withLock { state throws(AuthError) in
-            if state.roles[name] != nil { throw .roleExists }
-            AuthStore.set(AuthRole(name: Bytes(name)), name, &state, backend)
+            if state.roles[Bytes(name)] != nil { throw .roleExists }
+            AuthStore.set(AuthRole(name: Bytes(name)), Bytes(name), &state, backend)
             AuthStore.bump(&state, backend)
         }
     }
 
     package func deleteRole(_ name: String, in backend: Backend) throws(AuthError) {
         try state.withLock { state throws(AuthError) in
-            if state.isEnabled, name == AuthStore.root { throw .invalidManagement }
-            guard state.roles.removeValue(forKey: name) != nil else { throw .roleNotFound }
+            if state.isEnabled, AuthStore.isRoot(name) { throw .invalidManagement }
+            guard state.roles.removeValue(forKey: Bytes(name)) != nil else { throw .roleNotFound }
             backend.delete(AuthStore.roles, key: Bytes(name))
-            for holder in AuthStore.sorted(state.users.keys) {
-                guard var user = state.users[holder], user.roles.contains(name) else { continue }
-                user.roles.removeAll { $0 == name }
+            for holder in state.users.keys.sorted() {
+                guard var user = state.users[holder], user.holds(name) else { continue }
+                user.roles.removeAll { $0.isExactly(name) }
                 AuthStore.set(user, holder, &state, backend)
-                state.tokens.forget(user: holder)
             }
             AuthStore.bump(&state, backend)
         }
@@ -147,20 +148,22 @@ extension AuthStore {
         _ request: AuthRoleGrantPermissionRequest, in backend: Backend
     ) throws(AuthError) {
         guard let permission = request.perm else { throw .permissionNotGiven }
-        guard AuthStore.isValid(permission) else { throw .invalidManagement }
         try state.withLock { state throws(AuthError) in
-            guard var role = state.roles[request.name] else { throw .roleNotFound }
-            if let position = role.keyPermission.firstIndex(where: {
-                $0.key == permission.key && $0.rangeEnd == permission.rangeEnd
-            }) {
-                role.keyPermission[position].permType = permission.permType
+            guard var role = state.roles[Bytes(request.name)] else { throw .roleNotFound }
+            // As in etcd, only the first permission of a key is compared: another range of the
+            // same key is added anew, and what it granted before stays.
+            let first = role.keyPermission.firstIndex { $0.key >= permission.key }
+            if let first, role.keyPermission[first].key == permission.key,
+                role.keyPermission[first].rangeEnd == permission.rangeEnd
+            {
+                role.keyPermission[first].permType = permission.permType
             } else {
                 let position =
                     role.keyPermission.firstIndex { $0.key > permission.key }
                     ?? role.keyPermission.endIndex
                 role.keyPermission.insert(permission, at: position)
             }
-            AuthStore.set(role, request.name, &state, backend)
+            AuthStore.set(role, Bytes(request.name), &state, backend)
             AuthStore.bump(&state, backend)
         }
     }
@@ -169,14 +172,13 @@ extension AuthStore {
         _ request: AuthRoleRevokePermissionRequest, in backend: Backend
     ) throws(AuthError) {
         try state.withLock { state throws(AuthError) in
-            guard var role = state.roles[request.role] else { throw .roleNotFound }
-            guard
-                let position = role.keyPermission.firstIndex(where: {
-                    $0.key == request.key && $0.rangeEnd == request.rangeEnd
-                })
-            else { throw .permissionNotGranted }
-            role.keyPermission.remove(at: position)
-            AuthStore.set(role, request.role, &state, backend)
+            guard var role = state.roles[Bytes(request.role)] else { throw .roleNotFound }
+            let count = role.keyPermission.count
+            role.keyPermission.removeAll {
+                $0.key == request.key && $0.rangeEnd == request.rangeEnd
+            }
+            if role.keyPermission.count == count { throw .permissionNotGranted }
+            AuthStore.set(role, Bytes(request.role), &state, backend)
             AuthStore.bump(&state, backend)
         }
     }
@@ -184,8 +186,8 @@ extension AuthStore {
     /// The root role may do everything, whatever was granted to it.
     package func permissions(of name: String) throws(AuthError) -> [Permission] {
         try state.withLock { state throws(AuthError) in
-            guard let role = state.roles[name] else { throw .roleNotFound }
-            if name == AuthStore.root {
+            guard let role = state.roles[Bytes(name)] else { throw .roleNotFound }
+            if AuthStore.isRoot(name) {
                 return [Permission(permType: .readwrite, key: .empty, rangeEnd: Bytes([0]))]
             }
             return role.keyPermission
@@ -196,11 +198,11 @@ extension AuthStore {
 
     // MARK: private steps
 
-    private static func isValid(_ permission: Permission) -> Bool {
-        if permission.key.isEmpty { return false }
-        if permission.rangeEnd.isEmpty { return true }
-        if permission.rangeEnd.count == 1, permission.rangeEnd[0] == 0 { return true }
-        return permission.rangeEnd > permission.key
+    static func isRoot(_ name: String) -> Bool { name.isExactly(root) }
+
+    /// Names are keys of the database.
+    private static func checkLength(_ name: String) throws(AuthError) {
+        if name.utf8.count > Backend.keyBytesMax { throw .nameTooLong }
     }
 
     /// Servers before 3.5 put the password itself into the log.
@@ -218,21 +220,21 @@ extension AuthStore {
     }
 
     private static func set(
-        _ user: User, _ name: String, _ state: inout State, _ backend: Backend
+        _ user: User, _ name: Bytes, _ state: inout State, _ backend: Backend
     ) {
         state.users[name] = user
         var bytes: [UInt8] = []
         user.encode(into: &bytes)
-        backend.put(users, key: Bytes(name), value: Bytes(bytes))
+        backend.put(users, key: name, value: Bytes(bytes))
     }
 
     private static func set(
-        _ role: AuthRole, _ name: String, _ state: inout State, _ backend: Backend
+        _ role: AuthRole, _ name: Bytes, _ state: inout State, _ backend: Backend
     ) {
         state.roles[name] = role
         var bytes: [UInt8] = []
         role.encode(into: &bytes)
-        backend.put(roles, key: Bytes(name), value: Bytes(bytes))
+        backend.put(roles, key: name, value: Bytes(bytes))
     }
 
     private static func bump(_ state: inout State, _ backend: Backend) {
@@ -241,7 +243,16 @@ extension AuthStore {
         write(revision: state.revision, to: backend)
     }
 
-    private static func sorted(_ names: some Sequence<String>) -> [String] {
-        names.sorted { Bytes($0) < Bytes($1) }
+    private static func sorted(_ names: some Sequence<Bytes>) -> [String] {
+        names.sorted().map(\.text)
     }
+}
+
+extension User {
+    func holds(_ role: String) -> Bool { roles.contains { $0.isExactly(role) } }
+}
+
+extension String {
+    /// The same bytes. `==` takes texts for equal that only look the same, which names must not be.
+    package func isExactly(_ other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }

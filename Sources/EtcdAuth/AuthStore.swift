@@ -30,6 +30,7 @@ package final class AuthStore: Sendable {
     package static let roles = Bucket(name: Bytes("authRoles"), number: 9, isSequential: false)
     package static let buckets = [settings, users, roles]
     package static let root = "root"
+    static let rootKey = Bytes(root)
 
     static let enabledKey = Bytes("authEnabled")
     static let revisionKey = Bytes("authRevision")
@@ -37,20 +38,20 @@ package final class AuthStore: Sendable {
     struct State {
         var isEnabled = false
         var revision: UInt64 = 0
-        var users: [String: User] = [:]
-        var roles: [String: AuthRole] = [:]
+        var users: [Bytes: User] = [:]
+        var roles: [Bytes: AuthRole] = [:]
         /// Computed when first asked for; empty after every change.
-        var permissions: [String: RangePermissions] = [:]
+        var permissions: [Bytes: RangePermissions] = [:]
         var tokens = SimpleTokens()
     }
 
     let state = Mutex(State())
     let bcryptCost: Int
-    private let tokenMilliseconds: UInt64
+    package let tokens: TokenKind
 
-    package init(bcryptCost: Int = 10, tokenSeconds: UInt64 = 300) {
+    package init(bcryptCost: Int = 10, tokens: TokenKind = .simple(seconds: 300)) {
         self.bcryptCost = bcryptCost
-        tokenMilliseconds = tokenSeconds * 1_000
+        self.tokens = tokens
     }
 
     // MARK: start
@@ -67,13 +68,13 @@ package final class AuthStore: Sendable {
         }
         backend.scan(AuthStore.users, from: .empty, to: nil) { key, value in
             if let user = try? User(decoding: Bytes(Array(value))) {
-                found.users[String(decoding: key, as: UTF8.self)] = user
+                found.users[Bytes(Array(key))] = user
             }
             return true
         }
         backend.scan(AuthStore.roles, from: .empty, to: nil) { key, value in
             if let role = try? AuthRole(decoding: Bytes(Array(value))) {
-                found.roles[String(decoding: key, as: UTF8.self)] = role
+                found.roles[Bytes(Array(key))] = role
             }
             return true
         }
@@ -104,9 +105,10 @@ package final class AuthStore: Sendable {
             guard state.isEnabled else { return nil }
             if info.revision == 0 { return .userEmpty }
             if info.revision < state.revision { return .revisionOld }
-            guard let user = state.users[info.username] else { return .permissionDenied }
-            if user.roles.contains(AuthStore.root) { return nil }
-            let granted = AuthStore.permissions(of: user, info.username, &state)
+            let name = Bytes(info.username)
+            guard let user = state.users[name] else { return .permissionDenied }
+            if user.holds(AuthStore.root) { return nil }
+            let granted = AuthStore.permissions(of: user, name, &state)
             let coverage = access == .read ? granted.reading : granted.writing
             return coverage.covers(key, end) ? nil : .permissionDenied
         }
@@ -117,72 +119,106 @@ package final class AuthStore: Sendable {
         state.withLock { state in
             guard state.isEnabled else { return nil }
             if info.username.isEmpty { return .userEmpty }
-            let isRoot = state.users[info.username]?.roles.contains(AuthStore.root) ?? false
+            let isRoot = state.users[Bytes(info.username)]?.holds(AuthStore.root) ?? false
             return isRoot ? nil : .permissionDenied
         }
     }
 
     package func hasRole(_ user: String, _ role: String) -> Bool {
-        state.withLock { $0.users[user]?.roles.contains(role) ?? false }
+        state.withLock { $0.users[Bytes(user)]?.holds(role) ?? false }
     }
 
-    private static func permissions(of user: User, _ name: String, _ state: inout State)
+    private static func permissions(of user: User, _ name: Bytes, _ state: inout State)
         -> RangePermissions
     {
         if let known = state.permissions[name] { return known }
-        let merged = RangePermissions(user.roles.compactMap { state.roles[$0] })
+        let merged = RangePermissions(user.roles.compactMap { state.roles[Bytes($0)] })
         state.permissions[name] = merged
         return merged
     }
 
     // MARK: logging in
 
-    /// The user behind a token, as of now; `nil` for a token that is not valid here. Using a token
-    /// prolongs it.
-    package func info(ofToken token: String, now: Instant) -> AuthInfo? {
-        state.withLock { state in
-            guard
-                let user = state.tokens.user(
-                    of: token, now: now, milliseconds: tokenMilliseconds)
-            else { return nil }
-            return AuthInfo(username: user, revision: state.revision)
+    /// The user behind a token; `nil` for a token that is not valid here. Using a simple token
+    /// prolongs it and means the rules of now; a signed one says itself which rules it knows.
+    package func info(ofToken token: String, now: Moment) -> AuthInfo? {
+        switch tokens {
+        case .none: return nil
+        case .signed(let keys): return keys.info(of: token, now: now.wall)
+        case .simple(let seconds):
+            return state.withLock { state in
+                guard
+                    let user = state.tokens.user(
+                        of: token, now: now.monotonic, milliseconds: seconds &* 1_000)
+                else { return nil }
+                return AuthInfo(username: user.text, revision: state.revision)
+            }
         }
     }
 
-    /// What a login compares; ask for it before the slow comparison, and the revision again after.
+    /// The log position from which on a simple token is valid; `nil` when it names none.
+    package static func position(ofToken token: String) -> UInt64? {
+        SimpleTokens.position(of: token)
+    }
+
+    /// Whether a user can log in with a password, and what it is compared with. Read the revision
+    /// again once the login is applied: if it has changed, the password may have.
     package func credentials(of name: String) throws(AuthError) -> (
         hash: Bytes, revision: UInt64
     ) {
         try state.withLock { state throws(AuthError) in
             guard state.isEnabled else { throw .authNotEnabled }
-            guard let user = state.users[name], user.options?.noPassword != true else {
-                throw .authFailed
-            }
+            guard let user = state.users[Bytes(name)] else { throw .authFailed }
+            if user.options?.noPassword == true { throw .noPasswordUser }
             return (user.password, state.revision)
         }
     }
 
-    /// Sixteen letters that nobody can guess, the first part of a new token.
-    package static func makeTokenPrefix() -> String { SimpleTokens.makePrefix() }
+    /// Sixteen letters that nobody can guess, the first part of a new simple token; empty for other
+    /// kinds.
+    package func makeTokenPrefix() -> String {
+        if case .simple = tokens { SimpleTokens.makePrefix() } else { "" }
+    }
 
     /// The hash that goes into the log in place of a password; `nil` when there can be none.
     package func hash(_ password: String) -> Bytes? {
         PasswordHash.make(password, cost: bcryptCost)
     }
 
-    /// The applied half of a login: the token is valid on every member from here on.
+    /// The applied half of a login: a simple token is valid on every member from here on. A signed
+    /// one is made by the member that was asked (`sign`), which is no business of the state.
     package func authenticate(
         _ request: InternalAuthenticateRequest, index: UInt64, now: Instant
     ) throws(AuthError) -> String {
         try state.withLock { state throws(AuthError) in
             guard state.isEnabled else { throw .authNotEnabled }
-            guard let user = state.users[request.name], user.options?.noPassword != true else {
+            let name = Bytes(request.name)
+            guard let user = state.users[name], user.options?.noPassword != true else {
                 throw .authFailed
             }
+            guard case .simple(let seconds) = tokens else { return "" }
             let token = "\(request.simpleToken).\(index)"
-            state.tokens.assign(
-                token, to: request.name, now: now, milliseconds: tokenMilliseconds)
+            state.tokens.assign(token, to: name, now: now, milliseconds: seconds &* 1_000)
             return token
         }
     }
+
+    /// A signed token for somebody who has just logged in under the rules of `revision`.
+    package func sign(_ name: String, revision: UInt64, now: WallTime) throws(AuthError) -> String {
+        switch tokens {
+        case .signed(let keys):
+            try keys.make(AuthInfo(username: name, revision: revision), now: now)
+        case .simple, .none: throw .authFailed
+        }
+    }
+}
+
+/// What a login gets.
+package enum TokenKind: Sendable {
+    /// Kept in memory on every member, valid this long after its last use.
+    case simple(seconds: UInt64)
+    /// JSON Web Tokens, which every member can check by itself.
+    case signed(WebTokens)
+    /// Nobody can log in.
+    case none
 }

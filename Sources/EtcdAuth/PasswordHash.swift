@@ -8,6 +8,8 @@ package import RuntimeCore
 package enum PasswordHash {
     /// bcrypt looks at this many bytes; Go's refuses longer passwords.
     package static let passwordBytesMax = 72
+    /// Of bcrypt's library in Go, and of every hash of the v2 API.
+    package static let standardCost = 10
 
     /// The text of a bcrypt hash with a fresh salt from the system; `nil` when the password is too
     /// long or the library refuses.
@@ -22,8 +24,17 @@ package enum PasswordHash {
         return hash(password, setting: setting(cost: cost, salt: Array(digest.prefix(16))))
     }
 
+    /// Why there is no hash of a password.
+    package static func refusal(_ password: String) -> String {
+        password.utf8.count > passwordBytesMax
+            ? "bcrypt: password length exceeds \(passwordBytesMax) bytes"
+            : "bcrypt: a password must not contain a zero byte"
+    }
+
+    /// Older servers kept the hash of the first 72 bytes of a longer password.
     package static func matches(_ password: String, _ hash: Bytes) -> Bool {
-        guard let computed = self.hash(password, setting: hash.text) else { return false }
+        let looked = Bytes(password).prefix(passwordBytesMax)
+        guard let computed = self.hash(looked, setting: hash.text) else { return false }
         guard computed.count == hash.count else { return false }
         // In constant time: how much of a guess was right is nobody's business.
         var difference: UInt8 = 0
@@ -46,20 +57,28 @@ package enum PasswordHash {
     }
 
     private static func hash(_ password: String, setting: String?) -> Bytes? {
-        guard let setting, password.utf8.count <= passwordBytesMax, !password.utf8.contains(0)
-        else { return nil }
+        password.utf8.count > passwordBytesMax
+            ? nil : setting.flatMap { hash(Bytes(password), setting: $0) }
+    }
+
+    private static func hash(_ password: Bytes, setting: String) -> Bytes? {
+        guard setting.hasPrefix("$2"), !password.array.contains(0) else { return nil }
         let data = UnsafeMutablePointer<crypt_data>.allocate(capacity: 1)
+        let bytes = UnsafeMutableRawBufferPointer(start: data, count: MemoryLayout<crypt_data>.size)
+        var phrase = password.array.map { CChar(bitPattern: $0) } + [0]
         defer {
-            // Holds the password's traces.
-            UnsafeMutableRawBufferPointer(start: data, count: MemoryLayout<crypt_data>.size)
-                .initializeMemory(as: UInt8.self, repeating: 0)
+            // Both hold the password's traces.
+            bytes.initializeMemory(as: UInt8.self, repeating: 0)
             data.deallocate()
+            for position in phrase.indices { phrase[position] = 0 }
         }
-        UnsafeMutableRawBufferPointer(start: data, count: MemoryLayout<crypt_data>.size)
-            .initializeMemory(as: UInt8.self, repeating: 0)
-        guard let text = crypt_rn(password, setting, data, Int32(MemoryLayout<crypt_data>.size))
-        else { return nil }
+        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        // libxcrypt's version "a" hashes some passwords differently on purpose; Go's does not.
+        let isA = setting.hasPrefix("$2a$")
+        let exact = isA ? "$2b$" + setting.dropFirst(4) : setting
+        guard let text = crypt_rn(phrase, exact, data, Int32(bytes.count)) else { return nil }
         let hash = String(cString: text)
-        return hash.hasPrefix("$2") ? Bytes(hash) : nil
+        guard hash.hasPrefix("$2") else { return nil }
+        return Bytes(isA ? "$2a$" + hash.dropFirst(4) : hash)
     }
 }

@@ -27,16 +27,21 @@ struct KeyCoverage: Sendable, Hashable {
         }
     }
 
-    /// Whether every key of the request lies in it.
+    /// Whether every key of the request lies in it. A range that is inverted or empty holds no key;
+    /// its beginning has to lie in it, as in etcd, since members must agree even on that.
     func covers(_ key: Bytes, _ end: Bytes) -> Bool {
-        guard let wanted = KeyCoverage.span(key, end) else { return false }
+        guard let wanted = KeyCoverage.span(key, end) ?? KeyCoverage.span(key, .empty) else {
+            return false
+        }
         return spans.contains { span in
             span.start <= wanted.start && KeyCoverage.isNotBefore(span.end, wanted.end)
         }
     }
 
-    /// The wire form: no end is the key alone, a zero byte is everything from the key on.
+    /// The wire form: no end is the key alone, a zero byte is everything from the key on. An empty
+    /// key or an inverted range is kept in roles, as in etcd, but holds no key.
     private static func span(_ key: Bytes, _ end: Bytes) -> Span? {
+        if key.isEmpty { return nil }
         if end.isEmpty { return Span(start: key, end: Bytes(key.array + [0])) }
         if end.count == 1, end[0] == 0 { return Span(start: key, end: nil) }
         return end > key ? Span(start: key, end: end) : nil

@@ -6,7 +6,7 @@ import RuntimeCore
 
 struct SimpleTokens: Sendable {
     private struct Holder {
-        let user: String
+        let user: Bytes
         var expires: Instant
     }
 
@@ -30,8 +30,17 @@ struct SimpleTokens: Sendable {
         return letters
     }
 
+    /// What follows the letters and a dot: the log entry that made the token.
+    static func position(of token: String) -> UInt64? {
+        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[1].allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return UInt64(String(decoding: parts[1], as: UTF8.self))
+    }
+
     mutating func assign(
-        _ token: String, to user: String, now: Instant, milliseconds: UInt64
+        _ token: String, to user: Bytes, now: Instant, milliseconds: UInt64
     ) {
         if holders.count >= SimpleTokens.sweepCount {
             holders = holders.filter { $0.value.expires > now }
@@ -40,7 +49,7 @@ struct SimpleTokens: Sendable {
             user: user, expires: now.advanced(byMilliseconds: milliseconds))
     }
 
-    mutating func user(of token: String, now: Instant, milliseconds: UInt64) -> String? {
+    mutating func user(of token: String, now: Instant, milliseconds: UInt64) -> Bytes? {
         guard let holder = holders[token] else { return nil }
         if holder.expires <= now {
             holders[token] = nil
@@ -50,6 +59,6 @@ struct SimpleTokens: Sendable {
         return holder.user
     }
 
-    mutating func forget(user: String) { holders = holders.filter { $0.value.user != user } }
+    mutating func forget(user: Bytes) { holders = holders.filter { $0.value.user != user } }
     mutating func forgetAll() { holders.removeAll() }
 }

@@ -38,6 +38,8 @@ extension ConfigValidation {
             persistsLeaseCheckpoints: gate("experimental-enable-lease-checkpoint-persist"),
             corruptCheckMilliseconds: settings.milliseconds("corrupt-check-time"),
             initialCorruptCheck: gate("experimental-initial-corrupt-check"),
+            authTokens: authTokens(),
+            bcryptCost: bcryptCost(),
             maxConcurrentStreams: UInt32(
                 clamping: settings.unsigned("max-concurrent-streams")),
             keepAliveMinMilliseconds: settings.milliseconds("grpc-keepalive-min-time"),
@@ -64,6 +66,9 @@ extension ConfigValidation {
             enableV2: settings.flag("enable-v2"),
             cors: settings.list("cors"),
             hostWhitelist: settings.list("host-whitelist"),
+            audit: audit,
+            userRate: settings.unsigned("rate-limit-per-user"),
+            prefixRates: prefixRates,
             enablePprof: settings.flag("enable-pprof"),
             metrics: ServerConfig.MetricsDetail(rawValue: settings.text("metrics")) ?? .basic,
             warningApplyMilliseconds: settings.milliseconds("warning-apply-duration"),

@@ -25,6 +25,7 @@ struct ConfigValidation {
         checkTiming()
         checkLimits()
         checkLog()
+        checkProtection()
         checkCompaction()
         useDefaultHost()
         checkAddresses()

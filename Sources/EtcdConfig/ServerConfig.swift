@@ -18,6 +18,21 @@ package struct ServerConfig: Sendable, Hashable {
         case basic, extensive
     }
 
+    package enum AuditEvents: String, Sendable {
+        case all, writes, denied
+    }
+
+    package struct AuditSettings: Sendable, Hashable {
+        package let path: String
+        package let events: AuditEvents
+    }
+
+    /// Requests a second for keys with a prefix.
+    package struct PrefixRate: Sendable, Hashable {
+        package let prefix: String
+        package let perSecond: UInt64
+    }
+
     package enum LogOutput: Sendable, Hashable {
         case standardError
         case standardOutput
@@ -64,6 +79,18 @@ package struct ServerConfig: Sendable, Hashable {
     package let corruptCheckMilliseconds: UInt64
     package let initialCorruptCheck: Bool
 
+    // Authentication
+    package enum AuthTokens: Sendable, Hashable {
+        case none
+        case simple(seconds: UInt64)
+        /// JSON Web Tokens. A file's path is empty when it is not given.
+        case signed(
+            method: String, publicKeyFile: String, privateKeyFile: String, ttlSeconds: Int64)
+    }
+
+    package let authTokens: AuthTokens
+    package let bcryptCost: Int
+
     // gRPC
     package let maxConcurrentStreams: UInt32
     package let keepAliveMinMilliseconds: UInt64
@@ -103,6 +130,11 @@ package struct ServerConfig: Sendable, Hashable {
     package let cors: [String]
     /// Empty or `*` for every host.
     package let hostWhitelist: [String]
+    /// `nil` for no audit log.
+    package let audit: AuditSettings?
+    /// 0 for no limit.
+    package let userRate: UInt64
+    package let prefixRates: [PrefixRate]
     package let enablePprof: Bool
     package let metrics: MetricsDetail
     package let warningApplyMilliseconds: UInt64

@@ -11,8 +11,7 @@ extension Setting {
             support: .accepted("profiles of a Go program are nothing this program has")),
         Setting(
             "metrics", .string, "basic", .profiling,
-            "Detail of the metrics: basic, or extensive for histograms of gRPC calls.",
-            support: .accepted("there are no gRPC calls to measure in this release")),
+            "Detail of the metrics: basic, or extensive for histograms of gRPC calls."),
         Setting(
             "listen-metrics-urls", .urls, "", .profiling,
             "Further URLs on which only metrics and health are served."),

@@ -107,18 +107,13 @@ extension Setting {
     static let auth: [Setting] = [
         Setting(
             "auth-token", .string, "simple", .auth,
-            "Kind of authentication token: simple, or jwt with its options.",
-            support: .later("authentication is not part of this release; use simple")),
+            "Kind of authentication token: simple, jwt,sign-method=METHOD with pub-key, priv-key "
+                + "and ttl, or nothing for no tokens."),
         Setting(
-            "bcrypt-cost", .uint(bits: 64), "10", .auth, "Cost of hashing passwords, 4 to 31.",
-            support: .accepted(
-                "it matters to authentication only, which is not part of this release")
-        ),
+            "bcrypt-cost", .uint(bits: 64), "10", .auth,
+            "Cost of hashing passwords of the v3 API, 4 to 31."),
         Setting(
             "auth-token-ttl", .uint(bits: 64), "300", .auth,
-            "Seconds for which a simple token is valid.",
-            support: .accepted(
-                "it matters to authentication only, which is not part of this release")
-        ),
+            "Seconds for which a simple token is valid after its last use."),
     ]
 }

@@ -92,7 +92,8 @@ package struct Setting: Sendable, Hashable {
 
     /// Every setting, in the order of `--help`.
     package static let all: [Setting] =
-        member + memberLimits + clustering + discovery + security + peerSecurity + auth + profiling
+        member + memberLimits + clustering + discovery + security + peerSecurity + auth + protection
+        + profiling
         + logging + tracing + proxy + integrity + experimental + unsafe
 
     private static let byName: [String: Setting] = {

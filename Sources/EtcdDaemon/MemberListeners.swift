@@ -34,6 +34,9 @@ final class MemberListeners: Sendable {
         held.http2.clientPingMilliseconds = config.keepAliveMinMilliseconds
         held.http2.pingMilliseconds = config.keepAliveIntervalMilliseconds
         held.http2.pingTimeoutMilliseconds = config.keepAliveTimeoutMilliseconds
+        var peerSettings = ListenerSettings()
+        // Where the links that this member dials live, too (MemberService).
+        peerSettings.usesFirstLoop = true
         func sockets(_ name: String) -> [Int32] {
             inherited.filter { $0.name == name }.map(\.descriptor)
         }
@@ -46,7 +49,7 @@ final class MemberListeners: Sendable {
         }
         let peers = try await Listeners.bind(
             config.listenPeerURLs, inherited: sockets("peer"), loops: parts.loops,
-            settings: ListenerSettings(), tls: { tls.forPeers($0) },
+            settings: peerSettings, tls: { tls.forPeers($0) },
             handler: PeerHTTPHandler(
                 transport: parts.transport, versionJSON: { parts.versionJSON() },
                 services: ReplicaPeerServices(

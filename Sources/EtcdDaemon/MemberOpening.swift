@@ -1,5 +1,6 @@
 //  From the decision where a member comes from to open files and restored state.
 
+import EtcdAuth
 import EtcdConfig
 import EtcdMembership
 import EtcdServer
@@ -56,8 +57,43 @@ struct MemberOpening {
     {
         try Bootstrap.openKeyspace(
             directory, in: fileSystem, snapshot: snapshot, cluster: cluster,
-            settings: V3Keyspace.Settings(config),
+            settings: V3Keyspace.Settings(config, tokens: try tokens()),
             random: RandomSource(seed: SystemEntropy.seed()))
+    }
+
+    /// Reads the keys of signed tokens.
+    private func tokens() throws(BootstrapError) -> TokenKind {
+        switch config.authTokens {
+        case .none: return .none
+        case .simple(let seconds):
+            logger.warning("simple token is not cryptographically signed")
+            return .simple(seconds: seconds)
+        case .signed(let method, let publicFile, let privateFile, let ttlSeconds):
+            let publicKey = try keyFile(publicFile, option: "pub-key")
+            let privateKey = try keyFile(privateFile, option: "priv-key")
+            do throws(WebTokenKeyError) {
+                guard let algorithm = WebTokenAlgorithm(rawValue: method) else {
+                    throw .invalidOptions
+                }
+                return .signed(
+                    WebTokens(
+                        key: try WebTokenKey(
+                            algorithm, publicKey: publicKey, privateKey: privateKey),
+                        ttlSeconds: ttlSeconds))
+            } catch {
+                throw BootstrapError(description: "--auth-token: \(error)")
+            }
+        }
+    }
+
+    private func keyFile(_ path: String, option: String) throws(BootstrapError) -> Bytes? {
+        if path.isEmpty { return nil }
+        do throws(FileError) {
+            return Bytes(try fileSystem.contents(of: path))
+        } catch {
+            throw BootstrapError(
+                description: "--auth-token: auth: invalid auth options (\(option): \(error))")
+        }
     }
 
     /// Carries out `--force-new-cluster`.
@@ -114,7 +150,7 @@ extension AutoCompactor.Mode {
 }
 
 extension V3Keyspace.Settings {
-    init(_ config: ServerConfig) {
+    init(_ config: ServerConfig, tokens: TokenKind) {
         self.init(
             quotaBytes: config.quotaBackendBytes, compactionBatch: config.compactionBatch,
             compactionPauseMilliseconds: config.compactionPauseMilliseconds,
@@ -125,6 +161,7 @@ extension V3Keyspace.Settings {
             watchProgressMilliseconds: config.watchProgressMilliseconds,
             watchFragmentBytes: Int(clamping: config.maxRequestBytes) + 512 << 10,
             commitMilliseconds: config.commitMilliseconds,
-            commitOperations: config.commitOperations)
+            commitOperations: config.commitOperations, bcryptCost: config.bcryptCost,
+            tokens: tokens)
     }
 }

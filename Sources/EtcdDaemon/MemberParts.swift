@@ -27,15 +27,17 @@ struct MemberParts: Sendable {
     let statistics: TransportStatistics
     let services: HTTPServices
     let v3Methods: V3MethodTable
+    let audit: AuditLog?
     let routerSettings: HTTPRouter.Settings
 
     var members: MemberDirectory { replica.members }
 
+    /// Throws when the audit log cannot be opened.
     init(
         replica: Replica, transport: PeerTransport, loops: EventLoops, client: HTTPClient,
         queries: ClusterQueries, clock: SystemClock, mailboxes: RoleMailboxes,
-        background: BackgroundThreads, config: ServerConfig
-    ) {
+        background: BackgroundThreads, config: ServerConfig, logger: Logger
+    ) throws(FileError) {
         self.replica = replica
         self.transport = transport
         self.loops = loops
@@ -45,15 +47,24 @@ struct MemberParts: Sendable {
         self.mailboxes = mailboxes
         self.background = background
         handler = replica.makeRequestHandler(
-            consensus: mailboxes.consensus, apply: mailboxes.apply, background: background,
+            consensus: mailboxes.consensusPort, apply: mailboxes.applyPort, background: background,
             connectivity: TransportConnectivity(transport: transport))
         statistics = TransportStatistics(
             transport: transport, status: replica.status, clock: clock)
         let httpMetrics = HTTPMetrics()
         let edges = HTTPEdges(loops.all)
         let relay = PeerRelay(client: client, replica: replica, handler: handler, loops: loops)
+        audit =
+            if let settings = config.audit {
+                try AuditLog(settings, clock: clock, background: background, logger: logger)
+            } else {
+                nil
+            }
+        let limits = RequestLimits(config, now: clock.now().monotonic)
         let methods = V3MethodTable(
-            MemberParts.methods(handler, relay, background), facts: handler, edges: edges)
+            MemberParts.methods(handler, relay, background), facts: handler, edges: edges,
+            measuresDurations: config.metrics == .extensive,
+            supervision: CallSupervision(trail: audit, limits: limits, handler: handler))
         v3Methods = methods
         services = HTTPServices(
             handler: handler, edges: edges, ownStatistics: statistics,

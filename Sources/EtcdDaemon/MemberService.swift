@@ -103,15 +103,22 @@ final class MemberService: Sendable {
             settings: PeerTransport.Settings(
                 localID: opened.localID, clusterID: opened.clusterID,
                 localPeerURLs: config.initialAdvertisePeerURLs.map(\.text)),
-            members: replica.members, client: client, loops: loops.all, clock: clock,
+            members: replica.members, client: client,
+            // One loop for all peers: what comes in, is run and goes out again never waits for
+            // another thread.
+            loops: [loops.all[0]], clock: clock,
             delegate: inbox,
             snapshots: SnapshotTransfers(
-                files: SnapshotDirectory(path: directory.snapshots, fileSystem: fileSystem),
+                files: SnapshotDirectory(
+                    path: directory.snapshots, fileSystem: fileSystem,
+                    check: {
+                        try ReceivedDatabase.check($0, index: LogIndex($1), in: fileSystem)
+                    }),
                 background: background.pool), logger: logger)
-        let parts = MemberParts(
+        let parts = try MemberParts(
             replica: replica, transport: transport, loops: loops, client: client,
             queries: queries, clock: clock, mailboxes: mailboxes, background: background,
-            config: config)
+            config: config, logger: logger)
         let listeners = try await MemberListeners.bind(
             config, parts: parts, tls: tls, inherited: systemd.inheritedSockets(), logger: logger)
         for member in cluster.members { transport.add(member) }
@@ -123,6 +130,7 @@ final class MemberService: Sendable {
             clock: clock,
             seed: SystemEntropy.seed(),
             listeners: RoleWiring.Listeners(
+                loops: loops,
                 send: { MemberService.send($0, by: transport, databases: replica.databases) },
                 background: background,
                 peers: { change in

@@ -60,15 +60,33 @@ struct ReplicaPeerServices: PeerServices {
     ) {
         whenApplied { isApplied in
             guard isApplied else { return done(.failure(.notCaughtUp)) }
+            let request = LeaseTimeToLiveRequest(id: id, keys: withKeys)
+            var waiting: OneReply?
             // The member that asks has checked what its client may see.
-            switch handler.leaseTimeToLive(
-                LeaseTimeToLiveRequest(id: id, keys: withKeys), context: nil)
-            {
-            case .here(let response) where response.ttl < 0: done(.failure(.leaseNotFound))
-            case .here(let response): done(.success(response))
-            case .afterCheckpoint, .afterBarrier, .forward, .failed:
-                done(.failure(.notPrimary))
+            let answer = handler.leaseTimeToLive(request, context: nil) {
+                let reply = OneReply(loop, limit: limit)
+                waiting = reply
+                return reply.address
             }
+            guard case .afterBarrier = answer else { return done(remaining(answer)) }
+            waiting?.whenReplied { reply in
+                guard case .barrier? = reply else { return done(.failure(.notPrimary)) }
+                done(
+                    remaining(
+                        handler.leaseTimeToLive(
+                            request, context: nil, isConfirmed: true,
+                            address: { OneReply(loop, limit: limit).address })))
+            }
+        }
+    }
+
+    private func remaining(_ answer: LeaseAnswer<LeaseTimeToLiveResponse>)
+        -> Result<LeaseTimeToLiveResponse, PeerServiceError>
+    {
+        switch answer {
+        case .here(let response) where response.ttl < 0: .failure(.leaseNotFound)
+        case .here(let response): .success(response)
+        case .afterCheckpoint, .afterBarrier, .forward, .failed: .failure(.notPrimary)
         }
     }
 

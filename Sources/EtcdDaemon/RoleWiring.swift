@@ -2,6 +2,7 @@
 //  output belongs to.
 
 import EtcdMembership
+import EtcdNet
 import EtcdServer
 import EtcdTransport
 import EtcdWAL
@@ -12,19 +13,35 @@ import Synchronization
 
 /// The queues in front of the roles; made first, because everybody who posts needs them.
 struct RoleMailboxes: Sendable {
+    /// A queue under its message's own type: a generic one would find its way at each post.
+    private struct ConsensusPort: Port {
+        let mailbox: Mailbox<ConsensusInput>
+        func post(_ message: ConsensusInput) -> Bool { mailbox.post(message) }
+    }
+
+    private struct ApplyPort: Port {
+        let mailbox: Mailbox<ApplyInput>
+        func post(_ message: ApplyInput) -> Bool { mailbox.post(message) }
+    }
+
     let consensus = Mailbox<ConsensusInput>(capacity: Limits.proposalQueueMax)
     let log = Mailbox<LogInput>(capacity: Limits.roleQueueMax)
     let apply = Mailbox<ApplyInput>(capacity: Limits.roleQueueMax)
+
+    var consensusPort: any Port<ConsensusInput> { ConsensusPort(mailbox: consensus) }
+    var applyPort: any Port<ApplyInput> { ApplyPort(mailbox: apply) }
 }
 
 /// The three roles of one replica on their threads.
 ///
 /// All share one thread: at every load measured on two cores a hop between them cost more than the
 /// work it moved. While the log waits for the disk the others wait too, as in etcd, whose messages
-/// leave after its write.
+/// leave after its write. With a log that hardly waits, event loops run the roles themselves when
+/// they have read what there was to read, which saves the way to the thread and back.
 final class RoleWiring: Sendable {
     /// What the outside hears of; called on role threads, must not block.
     struct Listeners: Sendable {
+        var loops: EventLoops
         var send: @Sendable ([Message]) -> Void
         var background: any BackgroundPool
         var peers: @Sendable (PeerChange) -> Void
@@ -48,7 +65,9 @@ final class RoleWiring: Sendable {
         let files = HandOver((wal: opened.wal, snapshotter: opened.snapshotter))
         let closed = logClosed
 
-        let main = RoleThread(name: "replica", clock: clock)
+        let main = RoleThread(
+            name: "replica", clock: clock,
+            host: EventLoopHost(loops: listeners.loops, status: replica.status))
         main.host(consensus) {
             replica.makeConsensusRole(start, random: RandomSource(seed: seed))
         } route: { outputs in
@@ -107,6 +126,16 @@ final class RoleWiring: Sendable {
         mailboxes.log.postReserved(.close)
         logClosed.wait()
         for thread in threads { thread.stop() }
+    }
+}
+
+/// Lets event loops run the roles while that holds up no connection.
+private struct EventLoopHost: RoleHost {
+    let loops: EventLoops
+    let status: ReplicaStatus
+
+    func offer(_ run: @escaping @Sendable () -> Void) -> Bool {
+        status.isLogQuick && loops.runAfterEvents(run)
     }
 }
 

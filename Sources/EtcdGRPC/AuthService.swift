@@ -34,10 +34,11 @@ package enum AuthService {
             },
             .unary(service, "Authenticate", gateway: "/v3/auth/authenticate") {
                 (request: AuthenticateRequest, call: V3Call<AuthenticateResponse>) in
-                wait(call, handler) {
-                    handler.authenticate(request, address: $0)
-                } answer: {
-                    if case .authenticate(let answer) = $0 { answer } else { nil }
+                let login = Login(request)
+                call.waitToRead(on: handler) { address in
+                    handler.startLogin(address: address)
+                } read: {
+                    authenticate(login, call, handler)
                 }
             },
         ]
@@ -142,6 +143,26 @@ package enum AuthService {
                 }
             },
         ]
+    }
+
+    private static func authenticate(
+        _ login: Login, _ call: V3Call<AuthenticateResponse>, _ handler: RequestHandler
+    ) {
+        call.waitUnnumbered(
+            on: handler, timeoutMilliseconds: handler.requestTimeoutMilliseconds
+        ) { address in
+            handler.authenticate(login, address: address)
+            return nil
+        } then: { reply in
+            guard case .v3(.success(.auth(.authenticate(let applied)))) = reply else {
+                return call.fail(.unknownMethod)
+            }
+            switch handler.token(of: login, applied: applied) {
+            case .success(let response): call.respond(response)
+            case .failure(let error): call.fail(error)
+            case nil: authenticate(login, call, handler)
+            }
+        }
     }
 
     /// Sends a request through the log.

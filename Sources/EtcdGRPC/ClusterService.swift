@@ -53,10 +53,10 @@ package enum ClusterService {
     private static func add(
         _ request: MemberAddRequest, _ call: V3Call<MemberAddResponse>, _ handler: RequestHandler
     ) {
-        if let refusal = handler.refusalOfAdministration(call.context) { return call.fail(refusal) }
         guard areValid(request.peerURLs) else {
             return call.fail(ServerError.memberURLsInvalid)
         }
+        if let refusal = handler.refusalOfAdministration(call.context) { return call.fail(refusal) }
         var added: Member?
         call.wait(on: handler) { address in
             handler.addMember(

@@ -26,7 +26,7 @@ extension GRPCStatus {
         // These two are declared otherwise in etcd, but arrive so on the wire.
         case .notEnoughStartedMembers, .tooManyRequests: .unknown
         case .unknownMethod, .timeoutLeaderTransfer, .notPrimaryLessor, .noSpace,
-            .storageFailed, .other:
+            .storageFailed, .tokenVerifyOnly, .noPasswordUser, .other:
             .unknown
         case .stopped, .timeout, .timeoutDueToLeaderFailure, .timeoutDueToConnectionLost,
             .timeoutWaitingForApply, .leaderChanged, .noLeader, .unhealthyCluster,
@@ -35,7 +35,7 @@ extension GRPCStatus {
         case .requestTooLarge, .keyNotProvided, .keyNotFound, .valueProvided, .leaseProvided,
             .tooManyOperations, .duplicateKey, .memberURLsInvalid, .wrongDowngradeVersionFormat,
             .invalidDowngradeTarget, .userEmpty, .roleEmpty, .authFailed, .permissionNotGiven,
-            .invalidAuthManagement, .authRevisionOld:
+            .invalidAuthManagement, .authRevisionOld, .authNameTooLong:
             .invalidArgument
         case .compacted, .futureRevision, .leaseTTLTooLarge: .outOfRange
         case .databaseSpaceExceeded: .resourceExhausted

@@ -10,6 +10,8 @@ package protocol MemberFacts: Sendable {
     var knowsLeader: Bool { get }
     var isLearner: Bool { get }
     var electionMilliseconds: UInt64 { get }
+    /// Whether this member may yet learn of a token that it does not know.
+    func awaits(token: String) -> Bool
 }
 
 extension RequestHandler: MemberFacts {

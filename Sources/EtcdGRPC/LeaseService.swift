@@ -58,7 +58,10 @@ package struct LeaseService: Sendable {
         let header = handler.header(revision: handler.v3.reader.currentRevision)
         let question = LeaseQuestion(
             handler: handler, edge: call.edge,
-            here: { _, _ in handler.leaseTimeToLive(request, context: call.context) },
+            here: { isConfirmed, address in
+                handler.leaseTimeToLive(
+                    request, context: call.context, isConfirmed: isConfirmed, address: address)
+            },
             elsewhere: { relay.timeToLive(request, leader: $0, on: call.eventLoop) })
         call.onClose = { question.cancel() }
         question.ask { outcome in

@@ -52,7 +52,7 @@ package enum MaintenanceService {
                     call.respond(response)
                 }
             },
-            .unary(service, "HashKV", gateway: "/v3/maintenance/hash") {
+            .unary(service, "HashKV", gateway: "/v3/maintenance/hashkv") {
                 (request: HashKVRequest, call: V3Call<HashKVResponse>) in
                 guard isAllowed(call, handler) else { return }
                 call.waitUnnumbered(on: handler, timeoutMilliseconds: nil) { address in

@@ -21,12 +21,16 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     private let wire: any V3Wire
     private let counters: CallCounters
     private let leaderWatch: LeaderWatch?
+    private let audit: PendingAudit?
     private let start: NIODeadline?
     private var deadline: UInt64?
     private var isFinished = false
 
     /// The call counts as started, and the client's time limit begins.
-    init(_ parts: V3CallParts) {
+    ///
+    /// - Parameter audit: what is to be noted when the call has ended.
+    init(_ parts: V3CallParts, audit: PendingAudit? = nil) {
+        self.audit = audit
         wire = parts.wire
         metadata = parts.metadata
         edge = parts.edge
@@ -86,6 +90,9 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         callback?()
     }
 
+    /// Takes a note of a request within this call.
+    func note(_ keys: NamedKeys, _ code: GRPCStatus.Code) { audit?.note([keys], code) }
+
     package func holdRequests() { if !isFinished { wire.holdRequests() } }
     package func resumeRequests() { if !isFinished { wire.resumeRequests() } }
 
@@ -114,6 +121,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         if isFinished { return false }
         isFinished = true
         counters.callEnded(code, startedAt: start)
+        audit?.note(code)
         if let deadline { edge.cancel(deadline) }
         deadline = nil
         leaderWatch?.remove(self)

@@ -31,6 +31,8 @@ package struct V3Method: Sendable {
     package let gatewayPaths: [String]
     /// Whether a learner serves it.
     package var isForLearners = false
+    /// Whether it may change something; a matter of the audit log only.
+    var isWrite: Bool { !V3Method.reads.contains(name) }
     let entry: Entry
 
     /// - Parameter body: answers with `respond` or `fail`, now or later on the call's event loop.
@@ -59,8 +61,7 @@ package struct V3Method: Sendable {
             service: service, name: name, kind: .bidirectional,
             gatewayPaths: gateway.compactMap(\.self),
             entry: .stream { parts throws(GRPCStatus) in
-                try parts.check()
-                let call = V3Call<Response>(parts)
+                let call = V3Call<Response>(parts, audit: try parts.admit([]))
                 return ReceiverInlet(receiver: open(call), call: call, counters: parts.counters)
             })
     }
@@ -74,11 +75,23 @@ package struct V3Method: Sendable {
             entry: .single { payload, parts throws(GRPCStatus) in
                 let request: Request = try payload.decoded(
                     orSaying: "grpc: error unmarshalling request:")
-                try parts.check()
+                let audit = try parts.admit(NamedKeys.all(in: request))
                 parts.counters.messageReceived()
-                body(request, V3Call<Response>(parts))
+                let call = V3Call<Response>(parts, audit: audit)
+                guard let token = parts.metadata.token, parts.gate.awaits(token: token) else {
+                    return body(request, call)
+                }
+                TokenWait(call: call, token: token, gate: parts.gate) { body(request, call) }.look()
             })
     }
+}
+
+extension V3Method {
+    private static let reads: Set<String> = [
+        "AuthStatus", "Check", "Hash", "HashKV", "Leader", "LeaseLeases", "LeaseTimeToLive",
+        "MemberList", "Observe", "Range", "RangeStream", "RoleGet", "RoleList", "Snapshot",
+        "Status", "UserGet", "UserList", "Watch",
+    ]
 }
 
 /// What a call is made of, before its types are known.
@@ -90,9 +103,6 @@ struct V3CallParts {
     let gate: CallGate
     let method: CallRules
 
-    /// What stands before every call.
-    func check() throws(GRPCStatus) { try gate.check(method, metadata) }
-
     /// For calls that end with the loss of the leader.
     var leaderWatch: LeaderWatch? {
         metadata.requiresLeader && method.isStreaming ? gate.leaderWatch(of: edge) : nil
@@ -101,7 +111,10 @@ struct V3CallParts {
 
 /// What the checks before a call want to know of its method.
 struct CallRules: Sendable {
+    /// In gRPC's form, such as `/etcdserverpb.KV/Put`.
+    let path: String
     let isStreaming: Bool
+    let isWrite: Bool
     /// Whether a learner serves it.
     let isForLearners: Bool
 }

@@ -10,12 +10,15 @@ package final class V3MethodTable: Sendable {
     let services: Set<String>
     let traffic = ClientTraffic()
 
-    /// - Parameter measuresDurations: whether metrics tell how long calls take.
+    /// - Parameters:
+    ///   - measuresDurations: whether metrics tell how long calls take.
+    ///   - supervision: who takes notes of calls and limits them.
     package init(
         _ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges,
-        measuresDurations: Bool = false
+        measuresDurations: Bool = false, supervision: CallSupervision? = nil
     ) {
-        let gate = CallGate(facts: facts, edges: edges, traffic: traffic)
+        let gate = CallGate(
+            facts: facts, edges: edges, traffic: traffic, supervision: supervision)
         endpoints = methods.map {
             V3Endpoint($0, gate: gate, measuresDurations: measuresDurations)
         }
@@ -43,7 +46,8 @@ package final class V3Endpoint: Sendable {
         self.method = method
         counters = CallCounters(measuresDurations: measuresDurations)
         rules = CallRules(
-            isStreaming: method.kind != .unary, isForLearners: method.isForLearners)
+            path: "/\(method.service)/\(method.name)", isStreaming: method.kind != .unary,
+            isWrite: method.isWrite, isForLearners: method.isForLearners)
         self.gate = gate
     }
 
@@ -90,11 +94,16 @@ package final class V3Endpoint: Sendable {
 
 /// The checks before a call, and the watches over the leader on each loop.
 final class CallGate: Sendable {
+    let supervision: CallSupervision?
     private let facts: any MemberFacts
     private let traffic: ClientTraffic
     private let watches: [(edge: HTTPEdge, watch: NIOLoopBoundBox<LeaderWatch>)]
 
-    init(facts: any MemberFacts, edges: HTTPEdges, traffic: ClientTraffic) {
+    init(
+        facts: any MemberFacts, edges: HTTPEdges, traffic: ClientTraffic,
+        supervision: CallSupervision?
+    ) {
+        self.supervision = supervision
         self.facts = facts
         self.traffic = traffic
         watches = edges.all.map { edge in
@@ -115,6 +124,8 @@ final class CallGate: Sendable {
         if metadata.requiresLeader, !facts.knowsLeader { throw .noLeader }
         if metadata.timeoutMilliseconds == 0 { throw .deadlineExceeded }
     }
+
+    func awaits(token: String) -> Bool { facts.awaits(token: token) }
 
     func leaderWatch(of edge: HTTPEdge) -> LeaderWatch? {
         watches.first { $0.edge === edge }?.watch.value

@@ -5,6 +5,7 @@ import EtcdEdge
 import EtcdMVCC
 import EtcdProto
 package import EtcdServer
+import NIOCore
 import Protobuf
 import RuntimeCore
 
@@ -26,6 +27,8 @@ package struct WatchService: Sendable {
 private final class WatchStream: V3Receiver, EdgeWaiter {
     /// Deliveries taken from the outbox at once.
     private static let batchMax = 64
+    /// Looks at 10 ms each for a token that the member does not know yet.
+    private static let tokenLooksMax = 500
     /// What surrounds the events of a response, generously.
     private static let surroundingBytes = 128
 
@@ -35,6 +38,8 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
     private var handle: WatchStreamHandle?
     private var token: UInt64?
     private var holdsRequests = false
+    private var tokenLooks = 0
+    private var awaitsToken = false
 
     init(call: V3Call<WatchResponse>, handler: RequestHandler) {
         self.call = call
@@ -55,14 +60,14 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
 
     func receive(_ request: WatchRequest) {
         guard let handle, let request = request.request else { return }
-        if case .create(let create) = request,
-            let refusal = handler.refusalOfWatch(create, call.context)
-        {
-            return refuse(refusal)
+        var refusal: ServerError?
+        if case .create(let create) = request {
+            refusal = handler.refusalOfWatch(create, call.context)
+            if refusal == .invalidAuthToken, waitForToken(request) { return }
         }
         let isTaken =
             switch request {
-            case .create(let create): handle.create(create)
+            case .create(let create): self.create(create, handle, refusal)
             case .cancel(let cancel): handle.cancel(cancel.watchID)
             case .progress: handle.requestProgress()
             }
@@ -71,10 +76,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             return call.fail(.tooManyRequests)
         }
         // Whoever does not read answers is not asked for more requests.
-        if handle.outbox.isOverfull {
-            holdsRequests = true
-            call.holdRequests()
-        }
+        if handle.outbox.isOverfull { holdRequests() }
     }
 
     /// The client may go on listening.
@@ -103,14 +105,51 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             }
             if batch.count < WatchStream.batchMax { break }
         }
-        if holdsRequests, let handle, !handle.outbox.isOverfull {
-            holdsRequests = false
-            call.resumeRequests()
-        }
+        resumeRequests()
     }
 
-    /// A watch that the client may not have; the stream goes on.
-    private func refuse(_ error: ServerError) {
+    private func holdRequests() {
+        holdsRequests = true
+        call.holdRequests()
+    }
+
+    private func resumeRequests() {
+        guard holdsRequests, !awaitsToken, let handle, !handle.outbox.isOverfull else { return }
+        holdsRequests = false
+        call.resumeRequests()
+    }
+
+    /// Asks again when this member may have learned of the client's token; false when it will not.
+    private func waitForToken(_ request: WatchRequest.Request) -> Bool {
+        guard tokenLooks < WatchStream.tokenLooksMax, let token = call.context.token,
+            handler.awaits(token: token)
+        else { return false }
+        tokenLooks += 1
+        awaitsToken = true
+        holdRequests()
+        call.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) {
+            self.awaitsToken = false
+            guard self.handle != nil else { return }
+            self.receive(WatchRequest(request: request))
+            self.resumeRequests()
+        }
+        return true
+    }
+
+    private func create(
+        _ request: WatchCreateRequest, _ handle: WatchStreamHandle, _ refusal: ServerError?
+    ) -> Bool {
+        let keys = NamedKeys(request.key, rangeEnd: request.rangeEnd)
+        guard let refusal else {
+            call.note(keys, .ok)
+            return handle.create(request)
+        }
+        call.note(keys, GRPCStatus(refusal).code)
+        return handle.refuse(reason: WatchStream.reason(of: refusal))
+    }
+
+    /// Why a client may not have a watch. The stream goes on.
+    private static func reason(of error: ServerError) -> String {
         let status = GRPCStatus(error)
         let code =
             switch status.code {
@@ -118,11 +157,7 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
             case .unauthenticated: "Unauthenticated"
             default: "InvalidArgument"
             }
-        call.send(
-            WatchResponse(
-                header: handler.header(revision: handler.v3.reader.currentRevision),
-                watchID: WatchDelivery.noWatcher, created: true, canceled: true,
-                cancelReason: "rpc error: code = \(code) desc = \(status.message)"))
+        return "rpc error: code = \(code) desc = \(status.message)"
     }
 
     private func send(_ delivery: WatchDelivery) {

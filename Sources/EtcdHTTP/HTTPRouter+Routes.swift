@@ -7,6 +7,7 @@ import RuntimeCore
 import struct NIOHTTP1.HTTPHeaders
 
 extension HTTPRouter {
+    private static let authPath = Bytes("/v2/auth")
     private static let keysPath = Bytes("/v2/keys")
 
     /// Finds the handler of a request that has passed the gate.
@@ -32,6 +33,11 @@ extension HTTPRouter {
             path.count == 8 || path[8] == UInt8(ascii: "/")
         {
             serveKeys(exchange, body)
+            return
+        }
+        if surface == .clients, settings.servesV2, path.prefix(8) == HTTPRouter.authPath,
+            auth.serve(exchange, path: path.dropFirst(8), body: bytes(of: body))
+        {
             return
         }
         let text = path.text

@@ -1,5 +1,6 @@
 //  The front door of client and metrics listeners: which request goes to which handler.
 
+import EtcdAuth
 package import EtcdEdge
 import EtcdMembership
 package import EtcdNet
@@ -80,27 +81,31 @@ package final class HTTPRouter: HTTPHandler {
     private let gate: RequestGate
     let keys: V2KeysHandler
     let members: V2MembersHandler
+    let auth: V2AuthHandler
     let stats: V2StatsHandler
     let operations: OperationsHandler
     let health: HealthHandler
     package let remoteCalls: (any RemoteCallHandler)?
     private let gateway: (any HTTPHandler)?
+    private let v3AuthIsEnabled: @Sendable () -> Bool
 
     package init(settings: Settings, surface: Surface, services: HTTPServices) {
         self.settings = settings
         self.surface = surface
+        gate = RequestGate(hosts: settings.hostWhitelist, origins: settings.crossOrigins)
         // A listener for metrics serves nothing else.
         remoteCalls = surface == .clients ? services.remoteCalls : nil
         gateway = surface == .clients ? services.gateway : nil
         let handler = services.handler
-        let hasGateway = gateway != nil
-        gate = RequestGate(
-            hosts: settings.hostWhitelist, origins: settings.crossOrigins,
-            gatewayKnowsUsers: { hasGateway && handler.v3.isAuthEnabled })
+        v3AuthIsEnabled = { handler.v3.auth.isEnabled }
         let answers = V2Answers(clusterID: handler.members.clusterID, status: handler.status)
-        keys = V2KeysHandler(handler: handler, edges: services.edges, answers: answers)
+        let access = V2Access(handler: handler, edges: services.edges)
+        keys = V2KeysHandler(
+            handler: handler, edges: services.edges, answers: answers, access: access)
         members = V2MembersHandler(
-            handler: handler, edges: services.edges, clusterID: answers.clusterID)
+            handler: handler, edges: services.edges, access: access, clusterID: answers.clusterID)
+        auth = V2AuthHandler(
+            handler: handler, edges: services.edges, access: access, clusterID: answers.clusterID)
         stats = V2StatsHandler(
             handler: handler, ownStatistics: services.ownStatistics,
             leaderStatistics: services.leaderStatistics)
@@ -119,10 +124,22 @@ package final class HTTPRouter: HTTPHandler {
         -> (handler: any HTTPHandler, responder: any HTTPResponder)?
     {
         guard let gateway, head.target.hasPrefix("/v3"), head.method != "OPTIONS",
-            case .serve(let fields) = gate.check(head)
+            !hasUselessName(head), case .serve(let fields) = gate.check(head)
         else { return nil }
         return (gateway, fields.isEmpty ? responder : PermittedResponder(responder, fields: fields))
     }
+
+    /// The v3 gateway does not take the name in a client's certificate for a user, as it does when
+    /// asked by gRPC: whoever has one may expect that it did, and is told.
+    private func hasUselessName(_ head: HTTPRequestHead) -> Bool {
+        gateway != nil && head.connection.commonName?.isEmpty == false
+            && (head.target.hasPrefix("/v3/") || head.target.hasPrefix("/v3beta/"))
+            && v3AuthIsEnabled()
+    }
+
+    private static let uselessNameText =
+        "CommonName of client sending a request against gateway will be ignored and not used as "
+        + "expected"
 
     package func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
         if let (gateway, responder) = gateway(for: head, responder) {
@@ -133,6 +150,8 @@ package final class HTTPRouter: HTTPHandler {
             let isWanted =
                 MediaType.formReading(of: type) == .isForm
                 || MediaType.essence(of: type ?? "") == ContentType.json
+                // There the type does not matter.
+                || head.target.hasPrefix("/v2/auth/")
             if isWanted {
                 return .collect(maximum: HTTPRouter.formBytesMax)
             }
@@ -146,6 +165,12 @@ package final class HTTPRouter: HTTPHandler {
         if let (gateway, responder) = gateway(for: head, responder) {
             return gateway.handle(head, body: body, responder: responder)
         }
+        if surface == .clients, hasUselessName(head) {
+            return Exchange(
+                head: head, path: .empty, query: .empty,
+                client: Client(responder: responder, fields: [])
+            ).respondPlain(status: 400, text: HTTPRouter.uselessNameText)
+        }
         switch surface {
         case .metrics: route(head, Client(responder: responder, fields: []), body)
         case .clients:
@@ -158,18 +183,12 @@ package final class HTTPRouter: HTTPHandler {
                     route(head, Client(responder: responder, fields: fields), body)
                 }
             case .misdirected(let host):
-                refuse(head, responder, 421, RequestGate.misdirectedText(host: host))
-            case .namedUser: refuse(head, responder, 400, RequestGate.namedUserText)
+                let exchange = Exchange(
+                    head: head, path: .empty, query: .empty,
+                    client: Client(responder: responder, fields: []))
+                exchange.respondPlain(
+                    status: 421, text: RequestGate.misdirectedText(host: host))
             }
         }
-    }
-
-    private func refuse(
-        _ head: HTTPRequestHead, _ responder: any HTTPResponder, _ status: Int, _ text: String
-    ) {
-        let exchange = Exchange(
-            head: head, path: .empty, query: .empty,
-            client: Client(responder: responder, fields: []))
-        exchange.respondPlain(status: status, text: text)
     }
 }

@@ -12,8 +12,6 @@ struct RequestGate: Sendable {
         case serve([(String, String)])
         /// An unknown host.
         case misdirected(host: String)
-        /// A user known by certificate comes through the gateway, where the name counts nothing.
-        case namedUser
     }
 
     /// Empty: all.
@@ -21,14 +19,8 @@ struct RequestGate: Sendable {
     /// Empty: all.
     private let origins: Set<String>
     private let fieldsForAll: [(String, String)]
-    /// Whether users of the gateway are told apart: there is one, and authentication is on.
-    private let gatewayKnowsUsers: @Sendable () -> Bool
 
-    init(
-        hosts: [String], origins: [String],
-        gatewayKnowsUsers: @escaping @Sendable () -> Bool = { false }
-    ) {
-        self.gatewayKnowsUsers = gatewayKnowsUsers
+    init(hosts: [String], origins: [String]) {
         self.hosts = hosts.contains("*") ? [] : Set(hosts)
         self.origins = origins.contains("*") ? [] : Set(origins)
         fieldsForAll = RequestGate.fields(allowing: "*")
@@ -38,11 +30,6 @@ struct RequestGate: Sendable {
         if !hosts.isEmpty, !head.connection.isTLS {
             let host = RequestGate.hostname(of: head.headers.first(name: "host") ?? "")
             if !hosts.contains(host) { return .misdirected(host: host) }
-        }
-        if let name = head.connection.commonName, !name.isEmpty,
-            head.target.hasPrefix("/v3/") || head.target.hasPrefix("/v3beta/"), gatewayKnowsUsers()
-        {
-            return .namedUser
         }
         if origins.isEmpty { return .serve(fieldsForAll) }
         guard let origin = head.headers.first(name: "origin"), origins.contains(origin) else {
@@ -66,10 +53,6 @@ struct RequestGate: Sendable {
         if name.hasPrefix("["), name.hasSuffix("]") { return String(name.dropFirst().dropLast()) }
         return name.contains(":") || name.contains("[") || name.contains("]") ? host : String(name)
     }
-
-    static let namedUserText =
-        "CommonName of client sending a request against gateway will be ignored and not used as "
-        + "expected"
 
     /// etcd's explanation, which tells the operator what to do.
     static func misdirectedText(host: String) -> String {

@@ -14,11 +14,13 @@ final class V2KeysHandler: Sendable {
     let handler: RequestHandler
     let edges: HTTPEdges
     let answers: V2Answers
+    private let access: V2Access
 
-    init(handler: RequestHandler, edges: HTTPEdges, answers: V2Answers) {
+    init(handler: RequestHandler, edges: HTTPEdges, answers: V2Answers, access: V2Access) {
         self.handler = handler
         self.edges = edges
         self.answers = answers
+        self.access = access
     }
 
     /// - Parameters:
@@ -36,6 +38,19 @@ final class V2KeysHandler: Sendable {
             answers.respond(exchange.client, error: error)
             return
         }
+        guard access.isEnabled else { return perform(exchange, request) }
+        access.checkKey(exchange, key: key, recursive: request.operation.recursive) { isAllowed in
+            if isAllowed {
+                self.perform(exchange, request)
+            } else {
+                self.answers.respond(
+                    exchange.client,
+                    error: V2Error(.unauthorized, cause: "Insufficient credentials"))
+            }
+        }
+    }
+
+    private func perform(_ exchange: Exchange, _ request: V2KeysRequest) {
         switch request.operation.method {
         case .get where request.operation.wait: watch(exchange, request)
         case .get: respondLocally(exchange.client, request.operation)

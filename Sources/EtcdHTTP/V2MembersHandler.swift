@@ -16,14 +16,21 @@ struct V2MembersHandler: Sendable {
 
     let handler: RequestHandler
     let edges: HTTPEdges
+    let access: V2Access
     /// Lower-case hexadecimal.
     let clusterID: String
 
     /// - Parameter name: what follows `/v2/members/`; empty for the collection.
     func serve(_ exchange: Exchange, name: String, body: Bytes) {
         guard exchange.allows(V2MembersHandler.methods) else { return }
+        if exchange.method == "GET" { return read(exchange, name: name) }
+        access.checkRoot(exchange) { isRoot in
+            isRoot ? change(exchange, name: name, body: body) : V2AuthHandler.refuse(exchange)
+        }
+    }
+
+    private func change(_ exchange: Exchange, name: String, body: Bytes) {
         switch exchange.method {
-        case "GET": read(exchange, name: name)
         case "POST": add(exchange, body: body)
         case "PUT":
             guard let id = member(exchange, name) else { return }

@@ -18,6 +18,16 @@ package final class EventLoops: Sendable {
     /// Round robin over all loops.
     package func next() -> any EventLoop { group.next() }
 
+    /// Has the event loop that this thread is run `body` once it has served the events at hand.
+    /// False when this thread is none of these loops; `body` is not run then.
+    package func runAfterEvents(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard let loop = MultiThreadedEventLoopGroup.currentEventLoop,
+            all.contains(where: { $0 === loop })
+        else { return false }
+        loop.execute(body)
+        return true
+    }
+
     /// Closes what is still open and ends the threads. Not callable from an event loop.
     package func shutdown() async throws {
         try await group.shutdownGracefully()

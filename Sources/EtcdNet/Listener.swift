@@ -57,26 +57,28 @@ package final class Listener: Sendable {
                     startsClosed: settings.startsClosed), eventLoop: acceptLoop)
         }.get()
         let table = ConnectionTable(loops: loops, settings: settings)
-        var bootstrap = ServerBootstrap(group: acceptLoop, childGroup: loops.group)
-            .serverChannelOption(.backlog, value: HTTPServerLimits.backlog)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(gate.value)
-                }
+        var bootstrap = ServerBootstrap(
+            group: acceptLoop, childGroup: settings.usesFirstLoop ? loops.all[0] : loops.group
+        )
+        .serverChannelOption(.backlog, value: HTTPServerLimits.backlog)
+        .serverChannelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(gate.value)
             }
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(
-                .writeBufferWaterMark,
-                value: .init(
-                    low: HTTPServerLimits.outputLowWater, high: HTTPServerLimits.outputHighWater)
-            )
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try addFirstHandler(
-                        to: channel.pipeline.syncOperations, loop: table.loop(of: channel),
-                        handler: handler)
-                }
+        }
+        .childChannelOption(.allowRemoteHalfClosure, value: true)
+        .childChannelOption(
+            .writeBufferWaterMark,
+            value: .init(
+                low: HTTPServerLimits.outputLowWater, high: HTTPServerLimits.outputHighWater)
+        )
+        .childChannelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try addFirstHandler(
+                    to: channel.pipeline.syncOperations, loop: table.loop(of: channel),
+                    handler: handler)
             }
+        }
         if address.isTCP { bootstrap = withTCPOptions(bootstrap, of: address) }
         let channel: any Channel
         if let inheritedSocket {

@@ -14,6 +14,8 @@ package struct ListenerSettings: Sendable {
     package var http2 = HTTP2Settings()
     /// `nil`: plain text alone.
     package var tls: ListenerTLS?
+    /// All connections live on the first event loop instead of being spread over all.
+    package var usesFirstLoop = false
 
     package init(
         maxConnections: Int = .max,

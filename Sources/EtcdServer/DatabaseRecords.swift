@@ -26,7 +26,7 @@ package enum DatabaseRecords {
     static let removedMembers = Bucket(
         name: Bytes("members_removed"), number: 6, isSequential: false)
 
-    private static let consistentIndexKey = Bytes("consistent_index")
+    static let consistentIndexKey = Bytes("consistent_index")
     private static let termKey = Bytes("term")
     private static let confStateKey = Bytes("confState")
     private static let storageVersionKey = Bytes("storageVersion")
@@ -45,8 +45,10 @@ package enum DatabaseRecords {
 
     /// The entry whose effects the database holds, with everything before it; 0 for a new one.
     package static func appliedIndex(in backend: Backend) -> LogIndex {
-        LogIndex(number(backend.get(meta, key: consistentIndexKey)))
+        appliedIndex(backend.get(meta, key: consistentIndexKey))
     }
+
+    static func appliedIndex(_ record: Bytes?) -> LogIndex { LogIndex(number(record)) }
 
     package static func appliedTerm(in backend: Backend) -> Term {
         Term(number(backend.get(meta, key: termKey)))

@@ -4,6 +4,7 @@
 package import EtcdBackend
 package import EtcdMembership
 package import EtcdV2Store
+package import RuntimeCore
 
 /// A waiter's address: an event loop (or simulated client) and its own number for the request.
 package struct ReplyAddress: Sendable {
@@ -50,5 +51,9 @@ package enum Reply: Sendable {
     case watchReady
     /// The database as it was when the request was served; pinned until let go.
     case database(BackendSnapshot)
+    /// Whether a password was right.
+    case passwordMatches(Bool)
+    /// The hash of a password; `nil` when there can be none.
+    case passwordHash(Bytes?)
     case failed(ServerError)
 }

@@ -36,6 +36,11 @@ package struct LogRole: Role {
     private var isStopped = false
     /// The next segment is made ready in steps while nothing else is to do.
     private var mustPrepare = true
+    /// Recent syncs, in nanoseconds: each counts an eighth.
+    private var usualSync: UInt64 = 2 * LogRole.quickSyncNanoseconds
+
+    /// What an event loop may be held up for without anybody noticing.
+    private static let quickSyncNanoseconds: UInt64 = 100_000
 
     package init(
         settings: Settings, wal: WAL, snapshotter: Snapshotter, status: ReplicaStatus,
@@ -148,9 +153,11 @@ package struct LogRole: Role {
     {
         let start = clock.now().monotonic
         try wal.append(entries: entries, hardState: hardState, mustSync: mustSync)
-        mustPrepare = true
+        mustPrepare = wal.canPrepareNextSegment
         guard mustSync else { return }
         let took = clock.now().monotonic.nanoseconds(since: start)
+        usualSync = (usualSync * 7 + took) / 8
+        status.publish(isLogQuick: usualSync < LogRole.quickSyncNanoseconds)
         metrics.walSync.observe(nanoseconds: took)
         metrics.walWriteBytes.add(UInt64(entries.reduce(0) { $0 + $1.data.count + 32 }))
         if took > settings.slowSyncMilliseconds * 1_000_000 {

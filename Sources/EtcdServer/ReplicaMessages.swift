@@ -129,6 +129,8 @@ package enum WatchCommand: Sendable {
     /// News for the outbox are announced at the address as `.watchReady`.
     case open(WatchOutbox, ReplyAddress)
     case create(stream: UInt64, WatchCreateRequest)
+    /// A watcher that may not be: the stream hears the reason, after what it asked before.
+    case refuse(stream: UInt64, reason: String)
     case cancel(stream: UInt64, watch: Int64)
     case requestProgress(stream: UInt64)
     /// The client has taken everything, and the hub had left something out.

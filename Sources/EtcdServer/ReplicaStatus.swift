@@ -17,6 +17,7 @@ package final class ReplicaStatus: Sendable {
     private let leaderLostValue = Atomic<UInt64>(0)
     private let storageFullValue = Atomic<Bool>(false)
     private let undisputedValue = Atomic<Bool>(false)
+    private let quickLogValue = Atomic<Bool>(false)
 
     package init() {}
 
@@ -34,6 +35,8 @@ package final class ReplicaStatus: Sendable {
     /// not know, so that its applied state is as good as a confirmed one. Ends before a vote or a
     /// change of the membership that would end it can have an effect.
     package var leadsUndisputed: Bool { undisputedValue.load(ordering: .acquiring) }
+    /// The log's device takes so little time that waiting for it holds nobody up.
+    package var isLogQuick: Bool { quickLogValue.load(ordering: .relaxed) }
     /// When this member last lost its leader; `nil` if it never did.
     package var leaderLostAt: Instant? {
         let value = leaderLostValue.load(ordering: .relaxed)
@@ -80,6 +83,8 @@ package final class ReplicaStatus: Sendable {
     }
 
     func publish(storageFull: Bool) { storageFullValue.store(storageFull, ordering: .releasing) }
+
+    func publish(isLogQuick: Bool) { quickLogValue.store(isLogQuick, ordering: .relaxed) }
 
     package func publishStopping() { stoppingValue.store(true, ordering: .releasing) }
 }

@@ -3,7 +3,9 @@
 import EtcdAuth
 package import EtcdProto
 import Protobuf
+import Raft
 import RuntimeCore
+import Synchronization
 
 extension RequestHandler {
     /// Who the caller is as far as permissions go; nobody while auth is off.
@@ -11,7 +13,7 @@ extension RequestHandler {
         if let token = context.token {
             // Also while auth is off, when there are no tokens: etcd 3.5 is as strict.
             guard
-                let info = v3.auth.info(ofToken: token, now: clock.now().monotonic)
+                let info = v3.auth.info(ofToken: token, now: clock.now())
             else { return .failure(.invalidAuthToken) }
             return .success(info)
         }
@@ -62,11 +64,13 @@ extension RequestHandler {
         _ request: AuthUserAddRequest, context: CallContext, address: ReplyAddress
     ) {
         var request = request
+        let password = request.password
+        // No password gets into the log, not even one that nobody needs.
+        request.password = ""
+        request.hashedPassword = ""
         if request.options?.noPassword == true {
             return deliver(propose(.authUserAdd(request), context, address), address)
         }
-        let password = request.password
-        request.password = ""
         let prepared = request
         hash(password, address) { handler, hash in
             var request = prepared
@@ -89,25 +93,63 @@ extension RequestHandler {
         }
     }
 
+    // MARK: logging in
+
+    /// A login begins with what this member would read linearizably: a user just added elsewhere
+    /// may log in here.
+    package func startLogin(address: ReplyAddress) -> Result<ReadStart, ServerError> {
+        startRead(isLocal: false, address)
+    }
+
     /// Compares the password in the background; the token then comes through the log.
-    package func authenticate(_ request: AuthenticateRequest, address: ReplyAddress) {
+    package func authenticate(_ login: Login, address: ReplyAddress) {
         let handler = self
-        background.submit {
+        let isTaken = passwords.submit {
             let outcome: Result<RequestID, ServerError>
             do throws(AuthError) {
-                let (hash, _) = try handler.v3.auth.credentials(of: request.name)
-                guard PasswordHash.matches(request.password, hash) else {
+                let (hash, revision) = try handler.v3.auth.credentials(of: login.name)
+                guard PasswordHash.matches(login.password, hash) else {
                     throw AuthError.authFailed
                 }
-                var login = InternalAuthenticateRequest()
-                login.name = request.name
-                login.simpleToken = AuthStore.makeTokenPrefix()
-                outcome = handler.propose(.authenticate(login), CallContext(), address)
+                login.note(revision: revision)
+                var request = InternalAuthenticateRequest()
+                request.name = login.name
+                request.simpleToken = handler.v3.auth.makeTokenPrefix()
+                outcome = handler.propose(.authenticate(request), CallContext(), address)
             } catch {
                 outcome = .failure(ServerError(error))
             }
             handler.deliver(outcome, address)
         }
+        if !isTaken { deliver(.failure(.tooManyRequests), address) }
+    }
+
+    /// What an applied login is answered with; `nil` when users or roles have changed since the
+    /// password was compared, which must then be done again.
+    package func token(of login: Login, applied: AuthenticateResponse)
+        -> Result<AuthenticateResponse, ServerError>?
+    {
+        let revision = login.revision
+        guard v3.auth.revision == revision else { return nil }
+        guard case .signed = v3.auth.tokens else {
+            return applied.token.isEmpty ? .failure(.authFailed) : .success(applied)
+        }
+        do throws(AuthError) {
+            var response = applied
+            response.token = try v3.auth.sign(
+                login.name, revision: revision, now: clock.now().wall)
+            return .success(response)
+        } catch {
+            return .failure(ServerError(error))
+        }
+    }
+
+    /// Whether a token may be one that this member will know once it has caught up.
+    package func awaits(token: String) -> Bool {
+        guard case .simple = v3.auth.tokens, v3.auth.isEnabled,
+            let position = AuthStore.position(ofToken: token)
+        else { return false }
+        return position > status.applied.rawValue
     }
 
     private func hash(
@@ -118,17 +160,16 @@ extension RequestHandler {
             >
     ) {
         let handler = self
-        background.submit {
+        let isTaken = passwords.submit {
             guard let hash = handler.v3.auth.hash(password) else {
-                return handler.deliver(
-                    .failure(
-                        .other("bcrypt: password length exceeds 72 bytes")), address)
+                return handler.deliver(.failure(.other(PasswordHash.refusal(password))), address)
             }
             var quoted: [UInt8] = []
             ProtobufJSON.writeBase64(hash, into: &quoted)
             let text = String(decoding: quoted.dropFirst().dropLast(), as: UTF8.self)
             handler.deliver(propose(handler, text), address)
         }
+        if !isTaken { deliver(.failure(.tooManyRequests), address) }
     }
 
     /// A request that did not even start is answered here.
@@ -138,4 +179,21 @@ extension RequestHandler {
             EdgeReply(token: address.token, reply: .v3(.failure(error)))
         ])
     }
+}
+
+/// Somebody who logs in.
+package final class Login: Sendable {
+    let name: String
+    let password: String
+    private let checkedRevision = Atomic<UInt64>(0)
+
+    package init(_ request: AuthenticateRequest) {
+        name = request.name
+        password = request.password
+    }
+
+    /// Of the rules under which the password was right.
+    var revision: UInt64 { checkedRevision.load(ordering: .acquiring) }
+
+    func note(revision: UInt64) { checkedRevision.store(revision, ordering: .releasing) }
 }

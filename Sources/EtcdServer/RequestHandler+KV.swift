@@ -114,7 +114,9 @@ extension RequestHandler {
         }
         do throws(MVCCError) {
             v3.metrics.ranges.add()
+            let rules = v3.auth.revision
             var response = try v3.reader.range(request)
+            if v3.auth.isEnabled, v3.auth.revision != rules { return .failure(.authRevisionOld) }
             response.header = header(revision: response.header?.revision ?? 0)
             return .success(response)
         } catch {
@@ -129,7 +131,9 @@ extension RequestHandler {
             return .failure(refusal)
         }
         do throws(MVCCError) {
+            let rules = v3.auth.revision
             var response = try v3.reader.readTxn(request)
+            if v3.auth.isEnabled, v3.auth.revision != rules { return .failure(.authRevisionOld) }
             response.header = header(revision: response.header?.revision ?? 0)
             v3.metrics.count(request, succeeded: response.succeeded)
             return .success(response)

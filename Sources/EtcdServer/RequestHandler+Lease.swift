@@ -78,10 +78,14 @@ extension RequestHandler {
 
     /// The answer's TTL is -1 when there is no such lease.
     ///
-    /// - Parameter context: `nil` for another member, which has checked its client itself.
-    package func leaseTimeToLive(_ request: LeaseTimeToLiveRequest, context: CallContext?)
-        -> LeaseAnswer<LeaseTimeToLiveResponse>
-    {
+    /// - Parameters:
+    ///   - context: `nil` for another member, which has checked its client itself.
+    ///   - isConfirmed: as for `leaseRenew`.
+    ///   - address: asked for only if the answer has to wait.
+    package func leaseTimeToLive(
+        _ request: LeaseTimeToLiveRequest, context: CallContext?, isConfirmed: Bool = false,
+        address: () -> ReplyAddress
+    ) -> LeaseAnswer<LeaseTimeToLiveResponse> {
         if request.keys, let context,
             let refusal = refusal(context, { $0.refusalOfReads(ofLease: request.id) })
         {
@@ -99,10 +103,14 @@ extension RequestHandler {
             response.ttl = view.ttl
             response.grantedTTL = view.grantedTTL
             response.keys = view.keys
-        } else {
-            response.ttl = -1
+            return .here(response)
         }
-        return .here(response)
+        response.ttl = -1
+        if isConfirmed || status.leadsUndisputed { return .here(response) }
+        switch linearizableBarrier(address: address()) {
+        case .success(let barrier): return .afterBarrier(barrier)
+        case .failure(let error): return .failed(error)
+        }
     }
 
     package func leaseLeases() -> LeaseLeasesResponse {

@@ -22,6 +22,11 @@ package final class WatchStreamHandle: Sendable {
         apply.post(.watch(.create(stream: outbox.streamID, request)))
     }
 
+    /// Answers a request to create a watcher in its turn, with a refusal.
+    package func refuse(reason: String) -> Bool {
+        apply.post(.watch(.refuse(stream: outbox.streamID, reason: reason)))
+    }
+
     package func cancel(_ watch: Int64) -> Bool {
         apply.post(.watch(.cancel(stream: outbox.streamID, watch: watch)))
     }

@@ -53,6 +53,7 @@ package final class RequestHandler: Sendable {
     let consensus: any Port<ConsensusInput>
     let apply: any Port<ApplyInput>
     let background: any BackgroundPool
+    let passwords: PasswordWork
     private let connectivity: any PeerConnectivity
     let nextStream = Atomic<UInt64>(0)
     private let ids: RequestIDs
@@ -73,6 +74,7 @@ package final class RequestHandler: Sendable {
         self.consensus = consensus
         self.apply = apply
         self.background = background
+        passwords = PasswordWork(background: background)
         self.connectivity = connectivity
         self.ids = ids
     }

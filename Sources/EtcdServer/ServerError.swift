@@ -67,6 +67,9 @@ package enum ServerError: Error, Sendable, Hashable {
     case invalidAuthToken
     case invalidAuthManagement
     case authRevisionOld
+    case authNameTooLong
+    case noPasswordUser
+    case tokenVerifyOnly
     /// Anything else, in the words of whoever refused; clients see it as it is.
     case other(String)
 
@@ -155,6 +158,11 @@ package enum ServerError: Error, Sendable, Hashable {
         case .invalidAuthToken: "etcdserver: invalid auth token"
         case .invalidAuthManagement: "etcdserver: invalid auth management"
         case .authRevisionOld: "etcdserver: revision of auth store is old"
+        case .authNameTooLong:
+            "etcdserver: name of user or role is too long (at most 32768 bytes)"
+        case .noPasswordUser:
+            "auth: authentication failed, password was given for no password user"
+        case .tokenVerifyOnly: "auth: token signing attempted with verify-only key"
         default: preconditionFailure("an error without a text")
         }
     }

@@ -19,7 +19,11 @@ package final class V2Keyspace: Sendable {
         var watchers: [V2WatchID: ReplyAddress] = [:]
     }
 
+    private static let authSwitch = Bytes("/2/enabled")
+
     private let content: Mutex<Content>
+    /// What the switch of the v2 users says; kept beside the tree, as every request asks.
+    private let requiresAuth = Atomic<Bool>(false)
 
     package init() {
         content = Mutex(Content(store: V2Store()))
@@ -37,6 +41,20 @@ package final class V2Keyspace: Sendable {
                 return .failure(error)
             }
         }
+    }
+
+    /// Whether v2 users and roles are in force. Costs next to nothing.
+    package var isAuthEnabled: Bool { requiresAuth.load(ordering: .relaxed) }
+
+    /// The value of a file, for the server's own needs.
+    package func peek(_ path: Bytes) -> Bytes? {
+        content.withLock { $0.store.peek(path)?.value }
+    }
+
+    /// The lock is held.
+    private func noteAuthSwitch(_ store: V2Store) {
+        let isOn = store.peek(V2Keyspace.authSwitch)?.value == Bytes("true")
+        requiresAuth.store(isOn, ordering: .relaxed)
     }
 
     /// Registers a watch, or answers it from history. Live events arrive at `address` as
@@ -96,6 +114,7 @@ package final class V2Keyspace: Sendable {
     func change(_ body: (V2Store) -> Void, deliver: (ReplyAddress, EdgeReply) -> Void) {
         content.withLock { content in
             body(content.store)
+            noteAuthSwitch(content.store)
             for delivery in content.store.takeDeliveries() {
                 guard let address = content.watchers[delivery.watch] else { continue }
                 if delivery.isLast { content.watchers[delivery.watch] = nil }
@@ -123,6 +142,7 @@ package final class V2Keyspace: Sendable {
                 deliver(address, EdgeReply(token: address.token, reply: .v2WatchEnded))
             }
             content.watchers.removeAll()
+            noteAuthSwitch(content.store)
             _ = content.store.takeDeliveries()
             do {
                 return .success(try ClusterRecords.cluster(in: content.store))

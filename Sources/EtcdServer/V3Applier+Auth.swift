@@ -25,7 +25,7 @@ extension V3Applier {
                 .authRoleAdd, .authRoleDelete, .authRoleList, .authRoleGrantPermission,
                 .authRoleRevokePermission:
                 keyspace.auth.refusalOfAdministration(sender)
-            case .authUserGet(let request) where request.name != sender.username:
+            case .authUserGet(let request) where !request.name.isExactly(sender.username):
                 keyspace.auth.refusalOfAdministration(sender)
             case .authRoleGet(let request)
             where !keyspace.auth.hasRole(sender.username, request.role):
@@ -164,6 +164,9 @@ extension ServerError {
         case .invalidToken: self = .invalidAuthToken
         case .invalidManagement: self = .invalidAuthManagement
         case .revisionOld: self = .authRevisionOld
+        case .nameTooLong: self = .authNameTooLong
+        case .noPasswordUser: self = .noPasswordUser
+        case .verifyOnly: self = .tokenVerifyOnly
         }
     }
 }

@@ -2,6 +2,7 @@
 //  compaction, commits of the database, leases, defragmentation. Time never changes the state here;
 //  what must change it is proposed.
 
+import EtcdAuth
 import EtcdBackend
 import EtcdLease
 import EtcdMVCC
@@ -97,6 +98,7 @@ struct V3Housekeeping {
             streams[outbox.streamID] = address
             hub.open(outbox)
         case .create(let stream, let request): hub.create(stream, request, now: now)
+        case .refuse(let stream, let reason): hub.refuse(stream, reason: reason)
         case .cancel(let stream, let watch): hub.cancel(stream, watch)
         case .requestProgress(let stream): hub.requestProgress(stream)
         case .drained(let stream): hub.drained(stream)
@@ -243,7 +245,13 @@ struct V3Housekeeping {
     private mutating func propose(
         _ kind: InternalRaftRequest.Kind, _ now: Instant, _ outputs: inout [ApplyOutput]
     ) {
-        let request = InternalRaftRequest(header: RequestHeader(id: ids.next()), kind: kind)
+        var header = RequestHeader(id: ids.next())
+        if keyspace.auth.isEnabled {
+            // The member itself may do what it must, such as ending a lease with its keys.
+            header.username = AuthStore.root
+            header.authRevision = keyspace.auth.revision
+        }
+        let request = InternalRaftRequest(header: header, kind: kind)
         var data: [UInt8] = []
         request.encode(into: &data)
         let expires = now.advanced(byMilliseconds: requestMilliseconds)

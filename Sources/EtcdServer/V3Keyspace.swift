@@ -53,7 +53,7 @@ package final class V3Keyspace {
         package var commitMilliseconds: UInt64
         package var commitOperations: Int
         package var bcryptCost: Int
-        package var tokenSeconds: UInt64
+        package var tokens: TokenKind
 
         package init(
             quotaBytes: Int64 = 0, compactionBatch: Int = 1_000,
@@ -62,7 +62,7 @@ package final class V3Keyspace {
             watchProgressMilliseconds: UInt64 = 600_000,
             watchFragmentBytes: Int = Limits.requestBytesMax + 512 << 10,
             commitMilliseconds: UInt64 = 100, commitOperations: Int = 10_000,
-            bcryptCost: Int = 10, tokenSeconds: UInt64 = 300
+            bcryptCost: Int = 10, tokens: TokenKind = .simple(seconds: 300)
         ) {
             self.quotaBytes = quotaBytes
             self.compactionBatch = compactionBatch
@@ -75,7 +75,7 @@ package final class V3Keyspace {
             self.commitMilliseconds = commitMilliseconds
             self.commitOperations = commitOperations
             self.bcryptCost = bcryptCost
-            self.tokenSeconds = tokenSeconds
+            self.tokens = tokens
         }
     }
 
@@ -118,7 +118,7 @@ package final class V3Keyspace {
                 minimumTTLSeconds: settings.minimumLeaseSeconds,
                 checkpoints: settings.checkpointsLeases))
         alarms = Alarms()
-        auth = AuthStore(bcryptCost: settings.bcryptCost, tokenSeconds: settings.tokenSeconds)
+        auth = AuthStore(bcryptCost: settings.bcryptCost, tokens: settings.tokens)
         attachments = LessorAttachments(lessor: lessor)
         hub = WatchHub(
             history: store.reader,

@@ -25,14 +25,14 @@ package protocol SnapshotFile: Sendable {
 package final class SnapshotDirectory: SnapshotFiles {
     private let path: String
     private let fileSystem: any FileSystem & Sendable
-    private let check: @Sendable (_ path: String) throws -> Void
+    private let check: @Sendable (_ path: String, _ index: UInt64) throws -> Void
     private let created = Atomic<UInt64>(0)
 
-    /// - Parameter check: looks at a whole, synced file before it gets its name; what it throws
-    ///   refuses the file.
+    /// - Parameter check: looks at a whole, synced file before it gets the name of that index;
+    ///   what it throws refuses the file.
     package init(
         path: String, fileSystem: any FileSystem & Sendable,
-        check: @escaping @Sendable (_ path: String) throws -> Void = { _ in }
+        check: @escaping @Sendable (_ path: String, _ index: UInt64) throws -> Void = { _, _ in }
     ) {
         self.path = path
         self.fileSystem = fileSystem
@@ -66,12 +66,12 @@ private final class ReceivedDatabase: SnapshotFile {
 
     private let directory: String
     private let fileSystem: any FileSystem & Sendable
-    private let check: @Sendable (_ path: String) throws -> Void
+    private let check: @Sendable (_ path: String, _ index: UInt64) throws -> Void
     private let state: Mutex<State>
 
     init(
         temporary: String, directory: String, fileSystem: any FileSystem & Sendable,
-        check: @escaping @Sendable (_ path: String) throws -> Void
+        check: @escaping @Sendable (_ path: String, _ index: UInt64) throws -> Void
     ) throws(FileError) {
         self.directory = directory
         self.fileSystem = fileSystem
@@ -99,7 +99,7 @@ private final class ReceivedDatabase: SnapshotFile {
             // In this order: the name must never lead to a file that is not whole.
             try state.file.sync()
             state.file.close()
-            try check(state.path)
+            try check(state.path, index)
             let path = "\(directory)/\(SnapshotDirectory.name(index: index))"
             try fileSystem.rename(state.path, to: path)
             state.path = path

@@ -58,6 +58,14 @@ package final class V2Store {
         }
     }
 
+    /// The value of a file, for the server's own needs: counted nowhere, with the index of its last
+    /// change.
+    package func peek(_ path: Bytes) -> (value: Bytes, modifiedIndex: UInt64)? {
+        let lookup = lookUp(V2Path(path))
+        guard lookup.isComplete, !lookup.node.isDirectory else { return nil }
+        return (lookup.node.value, lookup.node.modifiedIndex)
+    }
+
     // MARK: watches
 
     /// Starts a watch for events with index `since` or later; 0 means from now on.

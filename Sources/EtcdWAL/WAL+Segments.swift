@@ -23,6 +23,11 @@ extension WAL {
         return !nextSegment.isReady(segmentBytes)
     }
 
+    /// Whether `prepareNextSegment` has something to do.
+    package var canPrepareNextSegment: Bool {
+        max(tail.offset, tail.zeroedBytes) < segmentBytes || !nextSegment.isReady(segmentBytes)
+    }
+
     private func zeroAhead() throws(WALError) {
         let start = max(tail.offset, tail.zeroedBytes)
         let zeros = SegmentPreparation.zeros(from: start, to: segmentBytes)

@@ -23,6 +23,14 @@ extension JSONValue {
     }
 }
 
+extension JSONValue {
+    /// The first value of a text, whatever follows, as a decoder of streams reads it.
+    package static func parseFirst(_ bytes: Bytes) throws(JSONError) -> JSONValue {
+        var parser = JSONParser(input: bytes.array, position: 0)
+        return try parser.value(depth: depthMax)
+    }
+}
+
 private struct JSONParser {
     let input: [UInt8]
     var position: Int

@@ -4,6 +4,8 @@ package enum Limits {
     /// Proposals waiting in the consensus mailbox. Beyond this the client is told to slow down
     /// instead of memory growing with its impatience.
     package static let proposalQueueMax = 65_536
+    /// Audit records that wait for their file. Beyond this they are lost, and counted.
+    package static let auditBytesMax = 4 << 20
     /// Messages between the roles of one member: bounded by what they have in flight, so that
     /// reaching this is our own bug.
     package static let roleQueueMax = 1 << 20
@@ -58,6 +60,10 @@ package enum Limits {
     package static let versionNegotiationMilliseconds: UInt64 = 4_000
     /// Period of purging old snapshot and log files (etcd's value).
     package static let purgeMilliseconds: UInt64 = 30_000
+    /// Passwords that wait to be hashed or compared, each for a good part of a second's tenth.
+    package static let passwordWorkMax = 1_024
+    /// Passwords of the v2 API that have been compared and need not be again.
+    package static let verifiedPasswordsMax = 1_024
     /// Descriptors kept back from client connections (etcd's value).
     package static let reservedDescriptors = 150
 }

@@ -92,7 +92,8 @@ struct AuthStoreTests {
         "grants what the union of ranges covers, and no more",
         arguments: [
             ("b", "", true), ("a", "c", true), ("a", "d", true), ("a", "e", false),
-            ("d", "", false), ("", "\0", false), ("c", "\0", false), ("b", "a", false),
+            ("d", "", false), ("", "\0", false), ("c", "\0", false), ("b", "a", true),
+            ("b", "b", true), ("e", "a", false),
         ])
     func coverage(key: String, end: String, isAllowed: Bool) throws {
         let fixture = try Fixture()
@@ -145,7 +146,8 @@ struct AuthStoreTests {
         #expect(PasswordHash.matches("secret", hash))
         #expect(!PasswordHash.matches("Secret", hash))
         #expect(fixture.auth.hash(String(repeating: "x", count: 73)) == nil)
-        #expect(throws: AuthError.authFailed) { _ = try fixture.auth.credentials(of: "u") }
+        #expect(throws: AuthError.noPasswordUser) { _ = try fixture.auth.credentials(of: "u") }
+        #expect(throws: AuthError.authFailed) { _ = try fixture.auth.credentials(of: "ghost") }
 
         var text: [UInt8] = []
         text = Array("JDJhJDA0JHh4".utf8)
@@ -157,20 +159,110 @@ struct AuthStoreTests {
         let token = try fixture.auth.authenticate(
             InternalAuthenticateRequest(name: "p", simpleToken: "abc"), index: 7, now: now)
         #expect(token == "abc.7")
-        #expect(fixture.auth.info(ofToken: token, now: now)?.username == "p")
+        func moment(_ instant: Instant) -> Moment {
+            Moment(monotonic: instant, wall: WallTime(unixNanoseconds: 0))
+        }
+        #expect(fixture.auth.info(ofToken: token, now: moment(now))?.username == "p")
         let late = now.advanced(byMilliseconds: 300_001)
-        #expect(fixture.auth.info(ofToken: token, now: late) == nil)
+        #expect(fixture.auth.info(ofToken: token, now: moment(late)) == nil)
         let second = try fixture.auth.authenticate(
             InternalAuthenticateRequest(name: "p", simpleToken: "def"), index: 8, now: now)
         try fixture.auth.deleteUser("p", in: fixture.backend)
-        #expect(fixture.auth.info(ofToken: second, now: now) == nil)
+        #expect(fixture.auth.info(ofToken: second, now: moment(now)) == nil)
     }
 
     @Test("a token's letters differ every time")
     func tokenPrefixes() {
-        let first = AuthStore.makeTokenPrefix()
+        let store = AuthStore()
+        let first = store.makeTokenPrefix()
         #expect(first.count == 16 && first.allSatisfy { $0.isLetter && $0.isASCII })
-        #expect(first != AuthStore.makeTokenPrefix())
+        #expect(first != store.makeTokenPrefix())
+    }
+
+    @Test(
+        "a token names the log entry that made it",
+        arguments: [
+            ("abc.7", 7), ("abc.", nil), ("abc", nil), ("a.b.7", nil), ("abc.-7", nil),
+            ("abc.99999999999999999999", nil), (".7", 7),
+        ] as [(String, UInt64?)])
+    func tokenPositions(token: String, position: UInt64?) {
+        #expect(AuthStore.position(ofToken: token) == position)
+    }
+
+    @Test("names that look the same but are not are different users")
+    func normalization() throws {
+        let fixture = try Fixture()
+        let composed = "\u{E9}"
+        let decomposed = "e\u{301}"
+        try fixture.auth.addUser(
+            AuthUserAddRequest(name: composed, options: UserAddOptions(noPassword: true)),
+            in: fixture.backend)
+        #expect(throws: AuthError.userNotFound) {
+            try fixture.auth.deleteUser(decomposed, in: fixture.backend)
+        }
+        try fixture.auth.addRole(decomposed, in: fixture.backend)
+        #expect(throws: AuthError.roleNotFound) {
+            try fixture.auth.grantRole(
+                AuthUserGrantRoleRequest(user: composed, role: composed), in: fixture.backend)
+        }
+    }
+
+    @Test("refuses names that its database cannot keep, and takes those it can")
+    func longNames() throws {
+        let fixture = try Fixture()
+        let longest = String(repeating: "n", count: Backend.keyBytesMax)
+        try fixture.auth.addRole(longest, in: fixture.backend)
+        #expect(throws: AuthError.nameTooLong) {
+            try fixture.auth.addRole(longest + "n", in: fixture.backend)
+        }
+        #expect(throws: AuthError.nameTooLong) {
+            try fixture.auth.addUser(
+                AuthUserAddRequest(name: longest + "n"), in: fixture.backend)
+        }
+    }
+
+    @Test("keeps empty and inverted ranges, which open nothing, and all ranges of one key, as etcd")
+    func oddRanges() throws {
+        let fixture = try Fixture()
+        try fixture.enable()
+        try fixture.grant(.readwrite, "", "\0")
+        try fixture.grant(.readwrite, "z", "a")
+        #expect(fixture.verdict(.read, "b") == .permissionDenied)
+        #expect(fixture.verdict(.read, "a", "\0") == .permissionDenied)
+        try fixture.grant(.read, "k", "m")
+        try fixture.grant(.read, "k", "l")
+        // Another range comes first for that key: the old permission stays beside the new one.
+        try fixture.grant(.write, "k", "l")
+        #expect(
+            try fixture.auth.permissions(of: "r").map { "\($0.key.text)-\($0.rangeEnd.text)" }
+                == ["-\0", "k-m", "k-l", "k-l", "z-a"])
+        #expect(fixture.verdict(.read, "k") == nil)
+        #expect(fixture.verdict(.write, "k") == nil)
+        try fixture.auth.revokePermission(
+            AuthRoleRevokePermissionRequest(role: "r", key: Bytes("k"), rangeEnd: Bytes("l")),
+            in: fixture.backend)
+        #expect(fixture.verdict(.write, "k") == .permissionDenied)
+    }
+
+    @Test("hashes of Go's bcrypt are known, those of its longest passwords too")
+    func goHashes() {
+        // From the database of an etcd 3.5.1 with --bcrypt-cost 4.
+        let long = String(repeating: "x", count: 80)
+        let hashes = [
+            ("secret", "$2a$04$NETkI2fZ/MtqyTWo40F5A.a3.kTle/Wxz/nz2oInnEv9rlTd9zhHO"),
+            ("\u{FC}\u{FF}\u{A3}", "$2a$04$Y2CWZbDCmsxlvhwaIQex3OMPVfvSC0ZlrG33rwHFOAfkgeF188AeO"),
+            (long, "$2a$04$yRBuG9EBQacVqCf1Xq5VCea9c1oLZtZzppBgOGuW9qki3aEvAM/T2"),
+        ]
+        for (password, hash) in hashes {
+            #expect(PasswordHash.matches(password, Bytes(hash)))
+            #expect(!PasswordHash.matches("Secret", Bytes(hash)))
+            #expect(!PasswordHash.matches("", Bytes(hash)))
+        }
+        let cut = PasswordHash.make(String(repeating: "x", count: 72), cost: 4) ?? .empty
+        #expect(PasswordHash.matches(long, cut))
+        #expect(!PasswordHash.matches(String(repeating: "x", count: 71), cut))
+        #expect(!PasswordHash.matches("x", Bytes("plain")))
+        #expect(!PasswordHash.matches("x", .empty))
     }
 
     @Test("is read back from the database as it was")

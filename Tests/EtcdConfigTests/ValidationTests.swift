@@ -76,10 +76,24 @@ private let singleRules: [Refusal] = [
     Refusal(
         ["--discovery=http://d", "--initial-cluster-state=existing"],
         "discovery URL should not be set when joining existing initial cluster"),
+    Refusal(["--auth-token=jwt,sign-method=RS256"], "auth: missing key data"),
+    Refusal(["--auth-token=jwt,sign-method=HS256,pub-key=k"], "auth: missing key data"),
     Refusal(
-        ["--auth-token=jwt,sign-method=RS256"],
-        "--auth-token: authentication is not part of this release",
-        "remove --auth-token jwt,sign-method=RS256"),
+        ["--auth-token=jwt,priv-key=k"],
+        "auth: invalid auth options (sign-method is missing; use one of RS256, RS384, RS512, "
+            + "PS256, PS384, PS512, ES256, ES384, ES512, HS256, HS384, HS512, EdDSA)"),
+    Refusal(
+        ["--auth-token=jwt,sign-method=RS256,sign-method=RS512"],
+        "auth: invalid auth options (sign-method is given twice)"),
+    Refusal(
+        ["--auth-token=jwt,sign-method"],
+        "auth: invalid auth options (\"sign-method\" is not OPTION=VALUE)"),
+    Refusal(
+        ["--auth-token=jwt,sign-method=RS256,priv-key=k,ttl=x"],
+        "auth: invalid auth options (ttl \"x\" is not a positive duration such as 5m)"),
+    Refusal(
+        ["--auth-token=x"],
+        "auth: invalid auth options (unknown token type \"x\"; use simple or jwt)"),
     Refusal(
         ["--proxy=on"], "--proxy: the v2 proxy is not part of this release", "remove --proxy on"),
 ]

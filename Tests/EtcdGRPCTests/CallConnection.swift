@@ -17,6 +17,8 @@ struct TestFacts: MemberFacts {
     var knowsLeader = true
     var isLearner = false
     var electionMilliseconds: UInt64 = 1_000
+
+    func awaits(token: String) -> Bool { false }
 }
 
 struct CallsOnly: HTTPHandler {

@@ -10,4 +10,5 @@ final class ChangingFacts: MemberFacts {
     var knowsLeader: Bool { leader.load(ordering: .relaxed) }
     var isLearner: Bool { false }
     var electionMilliseconds: UInt64 { 1_000 }
+    func awaits(token: String) -> Bool { false }
 }

@@ -38,8 +38,47 @@ final class ServiceFixture {
             KVService(handler: handler, background: ImmediateBackground()).methods
                 + WatchService(handler: handler).methods
                 + LeaseService(handler: handler, relay: NoRelay()).methods
-                + HealthService().methods,
+                + AuthService.methods(handler) + HealthService().methods,
             facts: handler, edges: member.edges, loop: member.loop, maxRequestBytes: 1 << 20)
+    }
+
+    /// Users `root` and `u`, who reads the key `a`; on. Passwords are `p`.
+    func enableAuth() throws {
+        for name in ["root", "u"] {
+            let request = AuthUserAddRequest(name: name, password: "p")
+            _ = try auth("UserAdd", request, as: AuthUserAddResponse.self)
+        }
+        _ = try auth("RoleAdd", AuthRoleAddRequest(name: "r"), as: AuthRoleAddResponse.self)
+        for (user, role) in [("root", "root"), ("u", "r")] {
+            let request = AuthUserGrantRoleRequest(user: user, role: role)
+            _ = try auth("UserGrantRole", request, as: AuthUserGrantRoleResponse.self)
+        }
+        let permission = Permission(permType: .read, key: Bytes("a"))
+        _ = try auth(
+            "RoleGrantPermission",
+            AuthRoleGrantPermissionRequest(name: "r", perm: permission),
+            as: AuthRoleGrantPermissionResponse.self)
+        _ = try auth("AuthEnable", AuthEnableRequest(), as: AuthEnableResponse.self)
+    }
+
+    func auth<Response: ProtobufMessage>(
+        _ method: String, _ request: some ProtobufMessage, as type: Response.Type
+    ) throws -> Response? {
+        try call("/etcdserverpb.Auth/\(method)", request, as: type).first
+    }
+
+    func login(_ name: String) throws -> String? {
+        try auth(
+            "Authenticate", AuthenticateRequest(name: name, password: "p"),
+            as: AuthenticateResponse.self)?.token
+    }
+
+    /// Hands in a whole call with a token.
+    func begin(_ path: String, _ request: some ProtobufMessage, token: String) throws -> Int {
+        let stream = newStream()
+        try client.open(path, stream: stream, fields: [("token", token)])
+        try send(request, stream: stream, ends: true)
+        return stream
     }
 
     func newStream() -> Int {

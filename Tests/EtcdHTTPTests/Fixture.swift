@@ -33,6 +33,11 @@ struct FakeApply: Port {
     func post(_ message: ApplyInput) -> Bool { true }
 }
 
+/// Never comes to its work.
+struct HoldingBackground: BackgroundPool {
+    func submit(_ work: @escaping @Sendable () -> Void) {}
+}
+
 struct FakeClock: Clock {
     static let start = Moment(
         monotonic: Instant(nanoseconds: 1_000_000_000_000),
@@ -121,7 +126,9 @@ final class Fixture {
 
     init(
         settings: HTTPRouter.Settings = HTTPRouter.Settings(serverVersion: "3.5.33"),
-        surface: HTTPRouter.Surface = .clients, version: String? = "3.5.0"
+        surface: HTTPRouter.Surface = .clients, version: String? = "3.5.0",
+        background: any BackgroundPool = ImmediateBackground(),
+        gateway: (any HTTPHandler)? = nil
     ) {
         let member = Member(
             id: 0x2a, peerURLs: ["http://h:2380"], name: "ref", clientURLs: ["http://h:2379"])
@@ -138,13 +145,14 @@ final class Fixture {
             status: status, keyspace: keyspace, members: members, v3: v3.views,
             ids: RequestIDs(member: 0x2a, now: FakeClock.start.wall), registry: registry,
             clock: FakeClock(), consensus: consensus, apply: FakeApply(),
-            background: ImmediateBackground(), connectivity: FakePeers())
+            background: background, connectivity: FakePeers())
         edges = HTTPEdges([loop])
         router = HTTPRouter(
             settings: settings, surface: surface,
             services: HTTPServices(
                 handler: handler, edges: edges, ownStatistics: FakePeers(),
                 leaderStatistics: FakePeers(), metrics: FakePeers(), httpMetrics: metrics,
+                gateway: gateway,
                 processFacts: {
                     ProcessFacts(
                         commandLine: ["etcd", "--name", "ref"], fileDescriptorLimit: 1024,
@@ -155,7 +163,7 @@ final class Fixture {
     /// Sends a request through plan and handle, the way a connection does.
     func send(
         _ method: String, _ target: String, _ headers: [(String, String)] = [],
-        body: String = "", isTLS: Bool = false
+        body: String = "", isTLS: Bool = false, commonName: String? = nil
     ) -> FakeResponder {
         var fields = HTTPHeaders([("Host", "h:2379")])
         for each in headers { fields.replaceOrAdd(name: each.0, value: each.1) }
@@ -163,7 +171,8 @@ final class Fixture {
         let head = HTTPRequestHead(
             method: method, target: target, headers: fields, version: .http11,
             connection: ConnectionFacts(
-                remoteAddress: "127.0.0.1:1", localAddress: "127.0.0.1:2379", isTLS: isTLS))
+                remoteAddress: "127.0.0.1:1", localAddress: "127.0.0.1:2379", isTLS: isTLS,
+                commonName: commonName))
         let responder = FakeResponder(loop)
         switch router.plan(for: head, responder: responder) {
         case .collect: router.handle(head, body: ByteBuffer(string: body), responder: responder)

@@ -12,7 +12,7 @@ struct SnapshotDirectoryTests {
 
     @Test("a database is synced, checked and renamed, and then its name is made durable")
     func commit() throws {
-        let directory = SnapshotDirectory(path: "/snap", fileSystem: disk) { path in
+        let directory = SnapshotDirectory(path: "/snap", fileSystem: disk) { path, _ in
             disk.note("check \(path)")
         }
         let file = try directory.create()
@@ -42,7 +42,8 @@ struct SnapshotDirectoryTests {
     @Test("what fails its check, or cannot be made durable, does not stay")
     func refused() throws {
         struct Corrupt: Error {}
-        let directory = SnapshotDirectory(path: "/snap", fileSystem: disk) { _ in throw Corrupt() }
+        let directory = SnapshotDirectory(path: "/snap", fileSystem: disk) { _, _ in throw Corrupt()
+        }
         let file = try directory.create()
         try file.append(ByteBuffer(string: "x"))
         #expect(throws: Corrupt.self) { try file.commit(index: 1) }

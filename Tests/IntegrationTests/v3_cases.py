@@ -28,6 +28,8 @@ class Case:
     metadata: tuple = ()
     timeout: float = 20.0
     gateway: bool = True
+    # A key that goes away soon after the answer: the next case waits for that.
+    vanishing: str = ""
 
     def __str__(self):
         note = f"  ({self.note})" if self.note else ""
@@ -52,7 +54,8 @@ def resolved(value, state):
 def case(method, note="", **more):
     """A case from keyword arguments: those that are no settings of Case are fields."""
     settings = {name: more.pop(name) for name in
-                ("strict", "save", "hide", "unordered", "metadata", "timeout", "gateway")
+                ("strict", "save", "hide", "unordered", "metadata", "timeout", "gateway",
+                 "vanishing")
                 if name in more}
     return Case(method, more, note, **settings)
 

@@ -167,7 +167,7 @@ LOCKS = [
     case("Lock", name="lock", lease=0xabc), case("Lock", name="lock", lease=0xabc, note="again"),
     get("lock", range_end=b"\0"),
     case("Lock", name="lock", lease=0xdef, timeout=1.0, note="taken", strict="code",
-         gateway=False),
+         gateway=False, vanishing="lock/def"),
     get("lock/abc"), case("Unlock", key="lock/abc"), case("Unlock", key="lock/abc"),
     case("Unlock"), case("Unlock", key="nothing"),
     case("Lock", name="lock", lease=77), case("Lock", lease=0xabc),

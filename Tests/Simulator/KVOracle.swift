@@ -1,6 +1,7 @@
 //  What the log means for the v3 key space: the model after every entry, what each request had to
 //  be answered with, and how long each lease had to last.
 
+import EtcdAuth
 import EtcdMVCC
 import EtcdProto
 import Raft
@@ -16,6 +17,7 @@ struct KVOracle {
     private struct Mark {
         let revision: Int64
         let compactRevision: Int64
+        let auth: AuthModel
     }
 
     private struct Life {
@@ -31,6 +33,8 @@ struct KVOracle {
     }
 
     private(set) var model: KVModel
+    /// Users and roles after the newest entry.
+    private(set) var auth = AuthModel()
     private(set) var index: LogIndex = 0
     /// After the entry of the same number; the first is the empty store.
     private var marks: [Mark]
@@ -46,7 +50,7 @@ struct KVOracle {
 
     init(minimumLeaseSeconds: Int64) {
         model = KVModel(minimumLeaseSeconds: minimumLeaseSeconds)
-        marks = [Mark(revision: 1, compactRevision: -1)]
+        marks = [Mark(revision: 1, compactRevision: -1, auth: AuthModel())]
     }
 
     // MARK: the log
@@ -63,12 +67,13 @@ struct KVOracle {
             try take(request, now: now)
         }
         marks.append(
-            Mark(revision: model.revision, compactRevision: model.compactRevision))
+            Mark(
+                revision: model.revision, compactRevision: model.compactRevision, auth: auth))
     }
 
     private mutating func take(_ request: InternalRaftRequest, now: UInt64) throws {
         if case .leaseRevoke(let revoke) = request.kind { try checkEnd(revoke.id, request.id, now) }
-        guard let answer = model.apply(request.kind) else { return }
+        guard let answer = answer(to: request) else { return }
         if outcomes[request.id] != nil {
             throw Violation(description: "request \(request.id) is twice in the log: \(answer)")
         }
@@ -83,6 +88,21 @@ struct KVOracle {
             earliestEnds[revoke.id] = nil
         default: break
         }
+    }
+
+    /// Nobody gets what the rules of this moment forbid.
+    private mutating func answer(to request: InternalRaftRequest) -> KVAnswer? {
+        let sender = AuthInfo(
+            username: request.header?.username ?? "",
+            revision: request.header?.authRevision ?? 0)
+        let wishes = AuthModel.wishes(of: request.kind, keys: keys(ofLease:))
+        if let refusal = auth.refusal(of: wishes, by: sender) { return .refused(refusal) }
+        return auth.apply(request.kind, by: sender) ?? model.apply(request.kind)
+    }
+
+    /// Of a lease, after the newest entry.
+    func keys(ofLease lease: Int64) -> [Bytes] {
+        model.values(in: .everything, at: model.revision).filter { $0.lease == lease }.map(\.key)
     }
 
     // MARK: leases
@@ -117,6 +137,7 @@ struct KVOracle {
     // MARK: states
 
     func revision(at index: LogIndex) -> Int64 { marks[Int(index.rawValue)].revision }
+    func auth(at index: LogIndex) -> AuthModel { marks[Int(index.rawValue)].auth }
     func compactRevision(at index: LogIndex) -> Int64 {
         marks[Int(index.rawValue)].compactRevision
     }

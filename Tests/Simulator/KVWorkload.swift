@@ -2,6 +2,7 @@
 //  held against the log, and against what was known when it was asked for. So many lines because
 //  each kind of request stands beside the check of its answers.
 
+import EtcdAuth
 import EtcdMVCC
 import EtcdProto
 import EtcdServer
@@ -39,6 +40,8 @@ struct KVClient {
     }
 
     let number: Int
+    /// Who it is when users and roles are in force; one of them does not exist at times.
+    let user: String
     let edge: SimulatedEdge
     var random: RandomSource
     var nextToken: UInt64 = 0
@@ -50,6 +53,7 @@ struct KVClient {
 
     init(number: Int, random: RandomSource) {
         self.number = number
+        user = "u\(number % 3)"
         edge = SimulatedEdge(number: 100 + number)
         self.random = random
     }
@@ -81,6 +85,7 @@ struct KVWorkload {
 
     let plan: SimulationPlan
     let requests: KVRequests
+    private let administration: AuthRequests
     var clients: [KVClient]
     /// Per register.
     var histories: [[KVRegisterOperation]]
@@ -96,6 +101,7 @@ struct KVWorkload {
     init(plan: SimulationPlan, random: inout RandomSource) {
         self.plan = plan
         requests = KVRequests(plan: plan)
+        administration = AuthRequests(names: requests.names)
         clients = (0..<plan.kv.clients).map { KVClient(number: $0, random: random.split()) }
         histories = Array(repeating: [], count: plan.kv.registers)
     }
@@ -110,6 +116,9 @@ struct KVWorkload {
         let running = cluster.running
         guard !running.isEmpty else { return }
         let member = running[clients[number].random.below(running.count)]
+        if plan.kv.usesAuth, clients[number].random.oneIn(4) {
+            return administrate(number, at: member, cluster)
+        }
         switch clients[number].random.below(16) {
         case 0..<5: try useRegister(number, at: member, cluster)
         case 5..<7: putOther(number, at: member, cluster)
@@ -117,8 +126,9 @@ struct KVWorkload {
         case 9..<11 where plan.kv.transacts: try transact(number, at: member, cluster)
         case 11 where plan.kv.deletes:
             let request = requests.delete(&clients[number].random)
+            let context = context(number)
             propose(number, at: member, cluster) { handler, address in
-                handler.deleteRange(request, context: CallContext(), address: address)
+                handler.deleteRange(request, context: context, address: address)
             }
         case 12 where plan.kv.leases, 13 where plan.kv.leases:
             try useLease(number, at: member, cluster)
@@ -133,8 +143,63 @@ struct KVWorkload {
         let value = clients[number].value(plan.kv)
         let request = requests.put(
             value, leases: clients[number].leases, &clients[number].random)
+        let context = context(number)
         propose(number, at: member, cluster) { handler, address in
-            handler.put(request, context: CallContext(), address: address)
+            handler.put(request, context: context, address: address)
+        }
+    }
+
+    // MARK: users and roles
+
+    /// Registers are the administrator's, so that every read of them can be asked for at the end.
+    private func context(_ number: Int, _ register: KVClient.Register? = nil) -> CallContext {
+        guard plan.kv.usesAuth else { return CallContext() }
+        return CallContext(
+            commonName: register == nil ? clients[number].user : AuthRequests.root)
+    }
+
+    private var administrator: CallContext {
+        plan.kv.usesAuth ? CallContext(commonName: AuthRequests.root) : CallContext()
+    }
+
+    private mutating func administrate(
+        _ number: Int, at member: SimulatedMember, _ cluster: SimulatedCluster
+    ) {
+        let request = administration.draw(
+            isEnabled: cluster.checkers.oracle.auth.isEnabled, &clients[number].random)
+        // Others try as well.
+        let context =
+            clients[number].random.oneIn(8) ? context(number) : administrator
+        propose(number, at: member, cluster) { handler, address in
+            handler.auth(request, context: context, address: address)
+        }
+    }
+
+    /// A read is refused when, and only when, the rules that the member knows forbid it.
+    ///
+    /// - Returns: false when it was refused, rightly.
+    private func checkVerdict(
+        _ error: ServerError?, _ wishes: [AuthModel.Wish], _ context: CallContext,
+        at member: SimulatedMember, _ cluster: SimulatedCluster
+    ) throws -> Bool {
+        let model = cluster.checkers.oracle.auth(at: member.process!.keyspaceV3.appliedIndex)
+        let sender = AuthInfo(
+            username: context.commonName ?? "",
+            revision: context.commonName == nil ? 0 : model.revision)
+        let refusal = model.refusal(of: wishes, by: sender)
+        switch (error, refusal) {
+        case (let error?, let refusal?) where error.text == refusal: return false
+        case (.stopped?, _): return false
+        case (_, let refusal?):
+            throw Violation(
+                description: "m\(member.number) must refuse \(sender.username) a read with "
+                    + "\(refusal), but says \(error?.text ?? "what it holds")")
+        case (let error?, nil)
+        where [.permissionDenied, .userEmpty, .authRevisionOld].contains(error):
+            throw Violation(
+                description: "m\(member.number) refuses \(sender.username) a read it has a "
+                    + "right to: \(error.text)")
+        default: return true
         }
     }
 
@@ -158,16 +223,17 @@ struct KVWorkload {
     ) throws {
         let token = clients[number].token()
         let address = ReplyAddress(edge: clients[number].edge, token: token)
+        let context = context(number, register)
         let outcome = member.process!.handler.txn(
-            request, context: CallContext(), address: address)
+            request, context: context, address: address)
         switch outcome {
         case .success(.proposed(let id)):
             wait(number, token, at: member, cluster, .write, id, register)
         case .success(.read(.afterBarrier(let id))):
             wait(number, token, at: member, cluster, .readTxn(request), id, register)
         case .success(.read(.now)):
-            let result = member.process!.handler.readTxn(request, context: CallContext())
-            try check(result, request, at: member, floor: nil, cluster)
+            let result = member.process!.handler.readTxn(request, context: context)
+            try check(result, request, context, at: member, floor: nil, cluster)
         case .failure:
             withdraw(register)
         }
@@ -188,15 +254,16 @@ struct KVWorkload {
         let token = clients[number].token()
         let address = ReplyAddress(edge: clients[number].edge, token: token)
         let handler = member.process!.handler
-        switch handler.range(request, context: CallContext(), address: address) {
+        let context = context(number, register)
+        switch handler.range(request, context: context, address: address) {
         case .success(.now):
-            let result = handler.readRange(request, context: CallContext())
-            try check(result, request, at: member, floor: nil, cluster)
+            let result = handler.readRange(request, context: context)
+            try check(result, request, context, at: member, floor: nil, cluster)
         case .success(.afterBarrier(let id)):
             if plan.mutation == .readsWithoutBarrier {
                 // The planted bug: nobody waits for the barrier.
-                let result = handler.readRange(request, context: CallContext())
-                try check(result, request, at: member, floor: floor, cluster)
+                let result = handler.readRange(request, context: context)
+                try check(result, request, context, at: member, floor: floor, cluster)
                 finish(register, result.map { KVAnswer($0) }, number, cluster.time.now)
                 return
             }
@@ -219,9 +286,10 @@ struct KVWorkload {
         case 2:
             let value = clients[number].value(plan.kv)
             let register = record(.put(value), key, cluster)
+            let context = administrator
             propose(number, at: member, cluster, register) { handler, address in
                 handler.put(
-                    PutRequest(key: name, value: value), context: CallContext(),
+                    PutRequest(key: name, value: value), context: context,
                     address: address)
             }
         case 3, 4:
@@ -232,9 +300,10 @@ struct KVWorkload {
             try start(request, number, at: member, cluster, register: register)
         default:
             let register = record(.delete, key, cluster)
+            let context = administrator
             propose(number, at: member, cluster, register) { handler, address in
                 handler.deleteRange(
-                    DeleteRangeRequest(key: name), context: CallContext(), address: address)
+                    DeleteRangeRequest(key: name), context: context, address: address)
             }
         }
     }
@@ -274,14 +343,16 @@ struct KVWorkload {
         switch choice {
         case 0:
             let request = LeaseGrantRequest(ttl: Int64(clients[number].random.below(5)))
+            let context = context(number)
             propose(number, at: member, cluster) { handler, address in
-                handler.leaseGrant(request, context: CallContext(), address: address)
+                handler.leaseGrant(request, context: context, address: address)
             }
         case 1:
             let lease = leases[clients[number].random.below(leases.count)]
+            let context = context(number)
             propose(number, at: member, cluster) { handler, address in
                 handler.leaseRevoke(
-                    LeaseRevokeRequest(id: lease), context: CallContext(), address: address)
+                    LeaseRevokeRequest(id: lease), context: context, address: address)
             }
             if let request = clients[number].pending?.request {
                 cluster.checkers.oracle.revocations.insert(request.rawValue)
@@ -347,8 +418,9 @@ struct KVWorkload {
             let request = CompactionRequest(
                 revision: max(1, cluster.checkers.oracle.model.revision + 1 - back),
                 physical: clients[number].random.oneIn(2))
+            let context = administrator
             propose(number, at: member, cluster) { handler, address in
-                handler.compact(request, context: CallContext(), address: address)
+                handler.compact(request, context: context, address: address)
             }
         case 1 where plan.kv.defragments:
             let token = clients[number].token()
@@ -432,14 +504,16 @@ struct KVWorkload {
         case (.barrier, .range(let request)):
             clients[number].pending = nil
             guard let member = asked(pending, cluster) else { return }
-            let result = member.process!.handler.readRange(request, context: CallContext())
-            try check(result, request, at: member, floor: pending.floor, cluster)
+            let context = context(number, pending.register)
+            let result = member.process!.handler.readRange(request, context: context)
+            try check(result, request, context, at: member, floor: pending.floor, cluster)
             finish(pending.register, result.map { KVAnswer($0) }, number, cluster.time.now)
         case (.barrier, .readTxn(let request)):
             clients[number].pending = nil
             guard let member = asked(pending, cluster) else { return }
-            let result = member.process!.handler.readTxn(request, context: CallContext())
-            try check(result, request, at: member, floor: pending.floor, cluster)
+            let context = context(number, pending.register)
+            let result = member.process!.handler.readTxn(request, context: context)
+            try check(result, request, context, at: member, floor: pending.floor, cluster)
         case (.barrier, .renewal(let lease)):
             clients[number].pending = nil
             guard let member = asked(pending, cluster) else { return }
@@ -529,8 +603,13 @@ struct KVWorkload {
 
     private mutating func check(
         _ result: Result<RangeResponse, ServerError>, _ request: RangeRequest,
-        at member: SimulatedMember, floor asked: Floor?, _ cluster: SimulatedCluster
+        _ context: CallContext, at member: SimulatedMember, floor asked: Floor?,
+        _ cluster: SimulatedCluster
     ) throws {
+        guard
+            try checkVerdict(
+                result.error, [AuthModel.wish(request)], context, at: member, cluster)
+        else { return }
         let model = cluster.checkers.oracle.model
         switch result {
         case .success(let response):
@@ -554,7 +633,6 @@ struct KVWorkload {
                 throw Violation(
                     description: "revision \(request.revision) is there, but called future")
             }
-        case .failure(.permissionDenied), .failure(.stopped): break
         case .failure(let error):
             throw Violation(description: "m\(member.number) cannot read: \(error.text)")
         }
@@ -562,8 +640,13 @@ struct KVWorkload {
 
     private mutating func check(
         _ result: Result<TxnResponse, ServerError>, _ request: TxnRequest,
-        at member: SimulatedMember, floor asked: Floor?, _ cluster: SimulatedCluster
+        _ context: CallContext, at member: SimulatedMember, floor asked: Floor?,
+        _ cluster: SimulatedCluster
     ) throws {
+        let wishes = AuthModel.wishes(of: request) { _ in [] }
+        guard try checkVerdict(result.error, wishes, context, at: member, cluster) else {
+            return
+        }
         switch result {
         case .success(let response):
             let present = response.header?.revision ?? 0
@@ -587,6 +670,9 @@ struct KVWorkload {
         _ register: KVClient.Register?, _ result: Result<KVAnswer, ServerError>, _ number: Int,
         _ now: UInt64
     ) {
+        if let register, case .success(.refused) = result {
+            histories[register.key][register.operation].wasRefused = true
+        }
         guard let register, case .success(let answer) = result,
             let outcome = outcome(of: answer, number)
         else { return }
@@ -628,5 +714,11 @@ struct KVWorkload {
                 throw Violation(description: "register \(key) is not linearizable: \(violation)")
             }
         }
+    }
+}
+
+extension Result {
+    fileprivate var error: Failure? {
+        if case .failure(let error) = self { error } else { nil }
     }
 }

@@ -150,6 +150,8 @@ package struct KVRegisterOperation: LinearizableOperation {
     package var outcome: Outcome = .unknown
     /// The revision of an unanswered write whose value somebody has seen.
     package var learnedRevision: Int64 = 0
+    /// By the rules for users and roles: it never took place.
+    package var wasRefused = false
 
     package init(action: Action, invokedAt: UInt64) {
         self.action = action
@@ -202,7 +204,7 @@ package struct KVRegisterOperation: LinearizableOperation {
     static func completed(_ history: [KVRegisterOperation], seen revisions: [Bytes: Int64])
         -> [KVRegisterOperation]
     {
-        history.map { operation in
+        history.filter { !$0.wasRefused }.map { operation in
             var operation = operation
             switch operation.action {
             case .put(let value), .swap(_, let value):

@@ -28,6 +28,8 @@ extension SimulatedCluster {
             skip(&inputs) { $0.kind == .normal && $0.index.rawValue % 29 == 0 }
         case .skipsKVWrite where member.number == 0:
             skip(&inputs) { $0.isKVWrite && $0.index.rawValue % 7 == 0 }
+        case .keepsRevokedRights where member.number == 0:
+            skip(&inputs) { $0.revokesRights }
         case .leasesEndEarly where inputs.contains(where: \.grantsLease):
             let early = moment.monotonic.nanoseconds - 1_500_000_000
             return Moment(monotonic: Instant(nanoseconds: early), wall: moment.wall)
@@ -130,6 +132,13 @@ extension Entry {
         guard kind == .normal, case .internalRequest(let request)? = try? EntryPayload.decode(data)
         else { return nil }
         return request
+    }
+
+    fileprivate var revokesRights: Bool {
+        switch internalRequest?.kind {
+        case .authUserRevokeRole, .authRoleRevokePermission, .authRoleDelete, .authUserDelete: true
+        default: false
+        }
     }
 
     fileprivate var isKVWrite: Bool {

@@ -38,6 +38,8 @@ package enum Mutation: String, Sendable, CaseIterable {
     case watchTearsRevisions
     /// Watchers are not told the previous value now and then.
     case watchForgetsPrevious
+    /// One member does not hear that a right was taken away.
+    case keepsRevokedRights
 }
 
 /// The part of a run that the v3 API has. Most of what is possible is absent in most runs.
@@ -57,6 +59,8 @@ package struct KVPlan: Sendable {
     package var readsLocally: Bool
     package var readsOldRevisions: Bool
     package var slowReaders: Bool
+    /// Users and roles are in force for a part of the run, and change.
+    package var usesAuth: Bool
     package var minimumLeaseSeconds: Int64
     package var commitMilliseconds: UInt64
     package var commitOperations: Int
@@ -72,7 +76,8 @@ package struct KVPlan: Sendable {
             transacts: random.oneIn(2), deletes: random.oneIn(2), leases: random.oneIn(2),
             compacts: random.oneIn(2), defragments: random.oneIn(3),
             readsLocally: random.oneIn(2), readsOldRevisions: random.oneIn(2),
-            slowReaders: random.oneIn(2), minimumLeaseSeconds: Int64(1 + random.below(2)),
+            slowReaders: random.oneIn(2), usesAuth: false,
+            minimumLeaseSeconds: Int64(1 + random.below(2)),
             commitMilliseconds: [10, 100, 1_000][random.below(3)] as UInt64,
             commitOperations: [4, 40, 10_000][random.below(3)],
             compactionBatch: [1, 10, 1_000][random.below(3)],
@@ -89,7 +94,7 @@ package struct KVPlan: Sendable {
         "kv=\(clients)+\(watchers) keys=\(registers)+\(keys)/\(valueBytesMax) txn=\(transacts) "
             + "delete=\(deletes) lease=\(leases)/\(minimumLeaseSeconds)s compact=\(compacts)/"
             + "\(compactionBatch) defragment=\(defragments) local=\(readsLocally) "
-            + "old=\(readsOldRevisions) slow=\(slowReaders) "
+            + "old=\(readsOldRevisions) slow=\(slowReaders) auth=\(usesAuth) "
             + "commit=\(commitMilliseconds)ms/\(commitOperations)"
     }
 }
@@ -151,6 +156,9 @@ package struct SimulationPlan: Sendable {
         case 1: break
         default: plan.clientCount = 0
         }
+        // Drawn aside, so that a seed means what it meant before there were users.
+        var aside = random
+        plan.kv.usesAuth = aside.below(3) == 2
         if mutation != nil { plan.provoke() }
         return plan
     }
@@ -168,6 +176,7 @@ package struct SimulationPlan: Sendable {
         clientCount = max(clientCount, 2)
         kv.clients = max(kv.clients, 3)
         kv.watchers = max(kv.watchers, 2)
+        kv.usesAuth = mutation == .keepsRevokedRights
         switch mutation {
         case .syncDoesNothing?, .acknowledgesBeforeDurable?: crashMode = .drop
         case .forgetsVote?:

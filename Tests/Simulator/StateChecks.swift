@@ -42,10 +42,16 @@ extension KVOracle {
         if leases != self.leases(at: index) {
             throw broken("has leases \(leases) instead of \(self.leases(at: index))")
         }
+        if let difference = auth(at: index).difference(from: process.replica.v3.auth) {
+            throw broken(difference)
+        }
         for lease in leases {
             // Only a leader tells.
             let request = LeaseTimeToLiveRequest(id: lease, keys: true)
-            guard case .here(let view) = process.handler.leaseTimeToLive(request, context: nil)
+            guard
+                case .here(let view) = process.handler.leaseTimeToLive(
+                    request, context: nil, isConfirmed: true,
+                    address: { preconditionFailure("a confirmed answer does not wait") })
             else { break }
             let wanted = expected.filter { $0.lease == lease }.map(\.key)
             if view.keys != wanted {
