@@ -231,8 +231,10 @@ final class MemberService: Sendable {
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
             if signal == .sighup {
                 logger.info(
-                    "received signal; reading TLS files again", metadata: ["signal": "\(signal)"])
+                    "received signal; reading TLS files and opening the audit log again",
+                    metadata: ["signal": "\(signal)"])
                 tls.reload()
+                parts.audit?.reopen()
                 continue
             }
             stop.yield(.signal("\(signal)"))
