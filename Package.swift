@@ -36,6 +36,13 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
 ]
+let tls: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+    .product(name: "Crypto", package: "swift-crypto"),
+]
 let nioTesting = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -45,6 +52,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -91,7 +101,7 @@ let package = Package(
                 "EtcdProto", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque,
                 logging,
             ]),
-        module("EtcdNet", ["RuntimeCore", "CNGHTTP2"] + nio),
+        module("EtcdNet", ["RuntimeCore", "CNGHTTP2", deque] + nio + tls),
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
         // Level 5: peers; where replies meet the requests that wait.
         module(
@@ -183,7 +193,7 @@ let package = Package(
                 "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
                 "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", "Simulator", logging,
             ]),
-        tests("EtcdNetTests", ["CNGHTTP2", "EtcdNet", "RuntimeCore", nioTesting] + nio),
+        tests("EtcdNetTests", ["CNGHTTP2", "EtcdNet", "RuntimeCore", nioTesting] + nio + tls),
         tests(
             "EtcdTransportTests",
             [

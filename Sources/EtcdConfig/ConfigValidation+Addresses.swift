@@ -48,10 +48,6 @@ extension ConfigValidation {
         }
         checkAdvertised(
             "initial-advertise-peer-urls", advertisedPeerURLs, listening: ["listen-peer-urls"])
-        for url in advertisedPeerURLs where url.scheme.isSecure {
-            refuseTLS(
-                "initial-advertise-peer-urls", url, corrected: advertisedPeerURLs.map(\.withoutTLS))
-        }
     }
 
     /// The line for `name` in the form in which `model` is set.
@@ -63,21 +59,12 @@ extension ConfigValidation {
         return shown.line(name, urls.joined(separator: ","))
     }
 
-    private mutating func refuseTLS(
-        _ name: String, _ url: ConfigURL, corrected: [String]
-    ) {
-        error(
-            name, "--\(name): \(url) needs TLS, which is not part of this release",
-            corrections: [settings.line(name, corrected.joined(separator: ","))])
-    }
-
     // MARK: Listening
 
     private mutating func checkListeners(_ name: String) {
         let urls = settings.urls(name)
         let corrected = urls.map { bindable($0) }
         for url in urls {
-            if url.scheme.isSecure { refuseTLS(name, url, corrected: corrected) }
             if isBindable(url) { continue }
             error(
                 name, "expected IP in URL for binding (\(url))",
@@ -91,14 +78,17 @@ extension ConfigValidation {
 
     /// The text of a URL that can be listened on.
     private func bindable(_ url: ConfigURL) -> String {
-        isBindable(url) ? url.withoutTLS : "http://0.0.0.0:\(url.port)"
+        isBindable(url) ? url.text : "\(url.scheme.rawValue)://0.0.0.0:\(url.port)"
     }
 
     private mutating func checkSharedPorts() {
         var taken: [String: String] = [:]
         for name in ConfigValidation.listening {
+            var places: Set<String> = []
             for url in settings.urls(name) {
                 let place = url.scheme.isUnix ? url.path : url.address
+                // One port can serve clients with TLS and without; the scheme is what differs.
+                if name == "listen-client-urls", !places.insert(place).inserted { continue }
                 if !url.scheme.isUnix, url.port == 0 { continue }
                 guard let other = taken.updateValue(name, forKey: place) else { continue }
                 if other == name {

@@ -53,14 +53,7 @@ extension ConfigValidation {
         var isBroken = false
         for item in items {
             do {
-                let entry = try ConfigValidation.entry(item)
-                entries.append(entry)
-                if entry.url.scheme.isSecure {
-                    self.error(
-                        "initial-cluster",
-                        "--initial-cluster: \(item) needs TLS, which is not part of this release",
-                        corrections: corrections)
-                }
+                entries.append(try ConfigValidation.entry(item))
             } catch {
                 isBroken = true
                 self.error(
@@ -77,7 +70,7 @@ extension ConfigValidation {
         return ClusterEntry(name: parts[0], url: try ConfigURL(parts.count == 2 ? parts[1] : ""))
     }
 
-    /// The entry as it most likely should have been: with a name, with a scheme, without TLS.
+    /// The entry as it most likely should have been: with a name, with a scheme.
     private func correctedEntry(_ item: String) -> String {
         let candidates = [
             item, item.replacing("=", with: "=http://", maxReplacements: 1), "\(name)=\(item)",
@@ -87,7 +80,7 @@ extension ConfigValidation {
             guard let entry = try? ConfigValidation.entry(candidate), !entry.name.isEmpty else {
                 continue
             }
-            return "\(entry.name)=\(entry.url.withoutTLS)"
+            return "\(entry.name)=\(entry.url.text)"
         }
         return item
     }

@@ -1,7 +1,9 @@
 //  From checked settings to the configuration.
 
 extension ConfigValidation {
-    mutating func config(_ cluster: [ServerConfig.ClusterEntry]) -> ServerConfig {
+    mutating func config(
+        _ cluster: [ServerConfig.ClusterEntry], _ tls: (client: TLSSettings, peer: TLSSettings)
+    ) -> ServerConfig {
         if name == "default" {
             note(
                 .warning, "name", "the member's name is left at \"default\"; give each its own")
@@ -58,6 +60,9 @@ extension ConfigValidation {
             strictReconfigCheck: settings.flag("strict-reconfig-check"),
             preVote: settings.flag("pre-vote"),
             forceNewCluster: settings.flag("force-new-cluster"),
+            clientTLS: tls.client,
+            peerTLS: tls.peer,
+            selfSignedCertYears: settings.unsigned("self-signed-cert-validity"),
             enableV2: settings.flag("enable-v2"),
             cors: settings.list("cors"),
             hostWhitelist: settings.list("host-whitelist"),

@@ -30,7 +30,7 @@ struct ConfigValidation {
         useDefaultHost()
         checkAddresses()
         let cluster = checkCluster()
-        return config(cluster)
+        return config(cluster, checkTLS())
     }
 
     // MARK: Names and places

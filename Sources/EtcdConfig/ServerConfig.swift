@@ -118,6 +118,12 @@ package struct ServerConfig: Sendable, Hashable {
     package let preVote: Bool
     package let forceNewCluster: Bool
 
+    // TLS
+    package let clientTLS: TLSSettings
+    package let peerTLS: TLSSettings
+    /// Of generated certificates; never 0 when one is wanted.
+    package let selfSignedCertYears: UInt64
+
     // Service
     package let enableV2: Bool
     /// Empty or `*` for every origin.

@@ -4,7 +4,7 @@ extension Setting {
     static let protection: [Setting] = [
         Setting(
             "audit-log", .string, "", .auth,
-            "File to which requests of clients are noted, one JSON object a line (empty for none)."),
+            "File that notes requests of clients, one JSON object a line (empty for none)."),
         Setting(
             "audit-log-events", .choice(["all", "writes", "denied"]), "all", .auth,
             "What the audit log holds: all requests, those that may change something, or those "

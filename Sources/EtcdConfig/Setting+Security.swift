@@ -1,9 +1,6 @@
 //  The settings of sections Security and Auth.
 
 extension Setting {
-    private static let noTLS = "TLS is not part of this release"
-    private static let onlyTLS = "it matters to TLS only, which is not part of this release"
-
     static let security: [Setting] = [
         client("cert-file", .string, "", "Certificate of the client listeners."),
         client("key-file", .string, "", "Private key of the client listeners."),
@@ -15,27 +12,37 @@ extension Setting {
         client("trusted-ca-file", .string, "", "Authorities that sign the clients' certificates."),
         Setting(
             "ca-file", .string, "", .security,
-            "Older form of --trusted-ca-file with --client-cert-auth.", support: .later(noTLS),
+            "Older form of --trusted-ca-file.",
             yaml: .at("client-transport-security.ca-file")),
         Setting(
-            "client-crl-file", .string, "", .security, "Revoked certificates of clients.",
-            support: .later(noTLS), yaml: .nowhere),
+            "client-crl-file", .string, "", .security,
+            "Revoked certificates of clients: a list in DER or PEM, read again when it changes.",
+            yaml: .nowhere),
         client(
             "client-cert-allowed-hostname", .list, "",
             "Host names, one of which a client's certificate must have.", key: "allowed-hostname"),
+        client(
+            "client-cert-allowed-cn", .list, "",
+            "Common names, one of which a client's certificate must have (no flag of etcd).",
+            key: "allowed-cn"),
+        client(
+            "client-skip-client-san-verification", .bool, "false",
+            "Do not compare certificates on metrics listeners with addresses (no flag of etcd).",
+            key: "skip-client-san-verification"),
         client("auto-tls", .bool, "false", "Serve clients with a generated certificate."),
         Setting(
-            "cipher-suites", .list, "", .security, "Cipher suites for TLS 1.2, comma separated.",
-            support: .accepted(onlyTLS)),
+            "cipher-suites", .list, "", .security,
+            "Cipher suites for TLS 1.2 by IANA name, comma separated (empty for a good choice)."
+        ),
         Setting(
-            "tls-min-version", .choice(["", "TLS1.2", "TLS1.3"]), "TLS1.2", .security,
-            "Lowest version of TLS.", support: .accepted(onlyTLS)),
+            "tls-min-version", .string, "TLS1.2", .security,
+            "Lowest version of TLS: TLS1.2 or TLS1.3."),
         Setting(
-            "tls-max-version", .choice(["", "TLS1.2", "TLS1.3"]), "", .security,
-            "Highest version of TLS.", support: .accepted(onlyTLS)),
+            "tls-max-version", .string, "", .security,
+            "Highest version of TLS: TLS1.2 or TLS1.3 (empty for the highest there is)."),
         Setting(
             "self-signed-cert-validity", .uint(bits: 64), "1", .security,
-            "Years for which generated certificates are valid.", support: .accepted(onlyTLS)),
+            "Years for which generated certificates are valid."),
         Setting(
             "cors", .list, "*", .security,
             "Origins that browsers may call from, comma separated (empty or * for all)."),
@@ -61,11 +68,12 @@ extension Setting {
             "Authorities that sign the members' certificates."),
         Setting(
             "peer-ca-file", .string, "", .security,
-            "Older form of --peer-trusted-ca-file with --peer-client-cert-auth.",
-            support: .later(noTLS), yaml: .at("peer-transport-security.ca-file")),
+            "Older form of --peer-trusted-ca-file.",
+            yaml: .at("peer-transport-security.ca-file")),
         Setting(
-            "peer-crl-file", .string, "", .security, "Revoked certificates of members.",
-            support: .later(noTLS), yaml: .nowhere),
+            "peer-crl-file", .string, "", .security,
+            "Revoked certificates of members: a list in DER or PEM, read again when it changes.",
+            yaml: .nowhere),
         peer(
             "peer-cert-allowed-cn", .list, "",
             "Common names, one of which a member's certificate must have.", key: "allowed-cn"),
@@ -76,7 +84,6 @@ extension Setting {
         Setting(
             "peer-skip-client-san-verification", .bool, "false", .security,
             "Do not compare members' certificates with their addresses.",
-            support: .accepted(onlyTLS),
             aliases: ["experimental-peer-skip-client-san-verification"],
             yaml: .at("peer-transport-security.skip-client-san-verification")),
     ]
@@ -85,7 +92,7 @@ extension Setting {
         _ name: String, _ kind: SettingKind, _ standard: String, _ help: String, key: String? = nil
     ) -> Setting {
         Setting(
-            name, kind, standard, .security, help, support: .later(noTLS),
+            name, kind, standard, .security, help,
             yaml: .at("client-transport-security.\(key ?? name)"))
     }
 
@@ -93,7 +100,7 @@ extension Setting {
         _ name: String, _ kind: SettingKind, _ standard: String, _ help: String, key: String? = nil
     ) -> Setting {
         Setting(
-            name, kind, standard, .security, help, support: .later(noTLS),
+            name, kind, standard, .security, help,
             yaml: .at("peer-transport-security.\(key ?? String(name.dropFirst(5)))"))
     }
 

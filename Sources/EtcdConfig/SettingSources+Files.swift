@@ -76,11 +76,6 @@ extension SettingSources {
     }
 
     private mutating func takeUnknown(_ entry: YAMLFile.Entry, _ place: String) {
-        if Setting.laterYAMLKeys.contains(entry.key.lowercased()) {
-            if entry.isNull || YAMLFile.bool(entry.text) == false { return }
-            problem(entry.key, "\(entry.key): TLS is not part of this release (\(place))")
-            return
-        }
         var hint = ""
         if let setting = Setting.named(entry.key.lowercased()) {
             hint = setting.yamlKey.map { "in a file it belongs to \($0)" } ?? "only a flag sets it"

@@ -103,10 +103,4 @@ extension Setting {
         }
         return table
     }()
-
-    /// Keys of etcd's file that no flag has. What they ask for is refused like their neighbours.
-    static let laterYAMLKeys: Set<String> = [
-        "client-transport-security.allowed-cn",
-        "client-transport-security.skip-client-san-verification",
-    ]
 }

@@ -81,7 +81,7 @@ package struct EtcdLogHandler: LogHandler {
                 line.append(UInt8(ascii: ","))
                 JSONValue.writeString(Bytes(key), into: &line)
                 line.append(UInt8(ascii: ":"))
-                JSONValue.writeString(Bytes("\(value)"), into: &line)
+                EtcdLogHandler.write(value, into: &line)
             }
             line.append(UInt8(ascii: "}"))
         } else {
@@ -92,6 +92,19 @@ package struct EtcdLogHandler: LogHandler {
         }
         line.append(UInt8(ascii: "\n"))
         sink.write(line)
+    }
+
+    private static func write(_ value: Logger.Metadata.Value, into line: inout [UInt8]) {
+        guard case .array(let items) = value else {
+            JSONValue.writeString(Bytes("\(value)"), into: &line)
+            return
+        }
+        line.append(UInt8(ascii: "["))
+        for (position, item) in items.enumerated() {
+            if position > 0 { line.append(UInt8(ascii: ",")) }
+            write(item, into: &line)
+        }
+        line.append(UInt8(ascii: "]"))
     }
 
     private func levelText(_ level: Logger.Level) -> String {

@@ -23,7 +23,7 @@ final class MemberListeners: Sendable {
     }
 
     static func bind(
-        _ config: ServerConfig, parts: MemberParts,
+        _ config: ServerConfig, parts: MemberParts, tls: MemberTLS,
         inherited: [ServiceManager.InheritedSocket], logger: Logger
     ) async throws -> MemberListeners {
         let room = max(1, FileDescriptors.limit - Limits.reservedDescriptors)
@@ -49,7 +49,7 @@ final class MemberListeners: Sendable {
         }
         let peers = try await Listeners.bind(
             config.listenPeerURLs, inherited: sockets("peer"), loops: parts.loops,
-            settings: peerSettings,
+            settings: peerSettings, tls: { tls.forPeers($0) },
             handler: PeerHTTPHandler(
                 transport: parts.transport, versionJSON: { parts.versionJSON() },
                 services: ReplicaPeerServices(
@@ -57,13 +57,13 @@ final class MemberListeners: Sendable {
             what: "peer", logger: logger)
         let clients = try await Listeners.bind(
             config.listenClientURLs + config.listenClientHTTPURLs, inherited: sockets("client"),
-            loops: parts.loops, settings: held,
+            loops: parts.loops, settings: held, tls: { tls.forClients($0) },
             handler: HTTPRouter(
                 settings: parts.routerSettings, surface: .clients, services: parts.services),
             what: "client", logger: logger)
         let metrics = try await Listeners.bind(
             config.listenMetricsURLs, inherited: sockets("metrics"), loops: parts.loops,
-            settings: ListenerSettings(),
+            settings: ListenerSettings(), tls: { tls.forMetrics($0) },
             handler: HTTPRouter(
                 settings: parts.routerSettings, surface: .metrics, services: parts.services),
             what: "metrics", logger: logger)
@@ -75,6 +75,23 @@ final class MemberListeners: Sendable {
         guard !isOpen.exchange(true, ordering: .sequentiallyConsistent) else { return false }
         clients.startAccepting()
         return true
+    }
+
+    /// Says what clients find where.
+    func logClients(_ logger: Logger) {
+        for (listener, manners) in zip(clients.all, clients.manners) {
+            let metadata: Logger.Metadata = [
+                "traffic": "grpc+http", "address": "\(listener.localAddress)",
+            ]
+            if manners.speaksPlainText {
+                logger.info(
+                    "serving client traffic insecurely; this is strongly discouraged!",
+                    metadata: metadata)
+            }
+            if manners.speaksTLS {
+                logger.info("serving client traffic securely", metadata: metadata)
+            }
+        }
     }
 
     func stopAcceptingClients() async { await clients.stopAccepting() }

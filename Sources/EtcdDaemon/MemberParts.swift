@@ -66,7 +66,7 @@ struct MemberParts: Sendable {
             measuresDurations: config.metrics == .extensive,
             supervision: CallSupervision(trail: audit, limits: limits, handler: handler))
         v3Methods = methods
-        services = HTTPServices(
+        var services = HTTPServices(
             handler: handler, edges: edges, ownStatistics: statistics,
             leaderStatistics: statistics,
             metrics: MemberParts.metricsPage(replica, transport, httpMetrics, methods),
@@ -79,6 +79,9 @@ struct MemberParts: Sendable {
                 ? GatewayHandler(
                     table: methods, edges: edges,
                     maxRequestBytes: Int(clamping: config.maxRequestBytes)) : nil)
+        services.supervision = RequestSupervision(
+            trail: audit, limits: limits, handler: handler)
+        self.services = services
         routerSettings = HTTPRouter.Settings(
             serverVersion: ProgramVersion.etcd, hostWhitelist: config.hostWhitelist,
             crossOrigins: config.cors, servesV2: config.enableV2)

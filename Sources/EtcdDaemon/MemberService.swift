@@ -27,6 +27,7 @@ final class MemberService: Sendable {
 
     private let config: ServerConfig
     private let parts: MemberParts
+    private let tls: MemberTLS
     private let wiring: RoleWiring
     private let listeners: MemberListeners
     private let systemd: ServiceManager
@@ -36,12 +37,14 @@ final class MemberService: Sendable {
     private let stop: AsyncStream<StopReason>.Continuation
 
     private init(
-        config: ServerConfig, parts: MemberParts, wiring: RoleWiring, listeners: MemberListeners,
-        systemd: ServiceManager, logger: Logger, events: AsyncStream<ReplicaEvent>,
+        config: ServerConfig, parts: MemberParts, tls: MemberTLS, wiring: RoleWiring,
+        listeners: MemberListeners, systemd: ServiceManager, logger: Logger,
+        events: AsyncStream<ReplicaEvent>,
         stops: AsyncStream<StopReason>, stop: AsyncStream<StopReason>.Continuation
     ) {
         self.config = config
         self.parts = parts
+        self.tls = tls
         self.wiring = wiring
         self.listeners = listeners
         self.systemd = systemd
@@ -65,8 +68,6 @@ final class MemberService: Sendable {
                     + "too low; please set higher than \(Limits.reservedDescriptors)")
         }
         let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-        let client = HTTPClient(loops: loops)
-        let queries = ClusterQueries(client: client, loop: loops.next())
         let version = SemanticVersion(ProgramVersion.etcd) ?? SemanticVersion(major: 3, minor: 5)
         let directory = DataDirectory(
             root: config.dataDirectory, walDirectory: config.walDirectory)
@@ -74,6 +75,9 @@ final class MemberService: Sendable {
         let hasLog = Bootstrap.hasLog(directory, in: fileSystem)
         StartLog.starting(config, isInitialized: hasLog, logger: logger)
         try DataDirectoryCheck.run(directory, in: fileSystem, logger: logger)
+        let tls = try MemberTLS.open(config, in: fileSystem, logger: logger)
+        let client = HTTPClient(loops: loops, tls: tls.peer)
+        let queries = ClusterQueries(client: client, loop: loops.next())
         let origin = try await OriginDecision(
             config: config, queries: queries, ownVersion: version, logger: logger
         ).decide(hasLog: hasLog)
@@ -116,7 +120,7 @@ final class MemberService: Sendable {
             queries: queries, clock: clock, mailboxes: mailboxes, background: background,
             config: config, logger: logger)
         let listeners = try await MemberListeners.bind(
-            config, parts: parts, inherited: systemd.inheritedSockets(), logger: logger)
+            config, parts: parts, tls: tls, inherited: systemd.inheritedSockets(), logger: logger)
         for member in cluster.members { transport.add(member) }
         if case .joiner(_, let known, _) = origin {
             for member in known { transport.add(member) }
@@ -142,8 +146,8 @@ final class MemberService: Sendable {
         }
         wiring.start()
         return MemberService(
-            config: config, parts: parts, wiring: wiring, listeners: listeners, systemd: systemd,
-            logger: logger, events: events, stops: stops, stop: stop)
+            config: config, parts: parts, tls: tls, wiring: wiring, listeners: listeners,
+            systemd: systemd, logger: logger, events: events, stops: stops, stop: stop)
     }
 
     /// A snapshot message takes along the database that the apply role has pinned for it.
@@ -217,13 +221,22 @@ final class MemberService: Sendable {
                 "cluster-id": "\(String(parts.members.clusterID, radix: 16))",
             ])
         logger.info("ready to serve client requests")
+        listeners.logClients(logger)
         systemd.ready(
             status: "serving as \(config.name) (\(parts.members.localID)) "
                 + "of \(parts.members.list.count) members")
     }
 
     private func listenToSignals() async {
-        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+            if signal == .sighup {
+                logger.info(
+                    "received signal; reading TLS files and opening the audit log again",
+                    metadata: ["signal": "\(signal)"])
+                tls.reload()
+                parts.audit?.reopen()
+                continue
+            }
             stop.yield(.signal("\(signal)"))
         }
     }

@@ -116,3 +116,11 @@ extension NamedKeys {
         return endsBehindStart && (key < prefix || key.prefix(prefix.count) == prefix)
     }
 }
+
+extension String {
+    /// Of `ip:port`; a path stays as it is.
+    package var withoutPort: String {
+        guard !hasPrefix("/"), let colon = lastIndex(of: ":") else { return self }
+        return String(self[..<colon])
+    }
+}

@@ -116,11 +116,3 @@ extension NamedKeys {
         return found
     }
 }
-
-extension String {
-    /// Of `ip:port`; a path stays as it is.
-    fileprivate var withoutPort: String {
-        guard !hasPrefix("/"), let colon = lastIndex(of: ":") else { return self }
-        return String(self[..<colon])
-    }
-}

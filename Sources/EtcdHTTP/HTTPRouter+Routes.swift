@@ -19,7 +19,9 @@ extension HTTPRouter {
         }
         switch RequestPath.resolve(head.target, redirects: head.method != "CONNECT") {
         case .clean(let path, let query):
-            serve(exchange(path, query), body)
+            let arrived = exchange(path, query)
+            guard let supervision else { return serve(arrived, body) }
+            if let admitted = supervision.admit(arrived) { serve(admitted, body) }
         case .redirect(let location, let link):
             redirect(exchange(.empty, .empty), to: location, link: link)
         case .malformed:

@@ -23,6 +23,8 @@ package struct HTTPServices: Sendable {
     package var remoteCalls: (any RemoteCallHandler)?
     /// Serves the v3 API as JSON, below `/v3`.
     package var gateway: (any HTTPHandler)?
+    /// Who takes notes of v2 requests and limits them.
+    package var supervision: RequestSupervision?
 
     package init(
         handler: RequestHandler, edges: HTTPEdges, ownStatistics: any SelfStatisticsSource,
@@ -87,6 +89,7 @@ package final class HTTPRouter: HTTPHandler {
     let health: HealthHandler
     package let remoteCalls: (any RemoteCallHandler)?
     private let gateway: (any HTTPHandler)?
+    let supervision: RequestSupervision?
     private let v3AuthIsEnabled: @Sendable () -> Bool
 
     package init(settings: Settings, surface: Surface, services: HTTPServices) {
@@ -96,6 +99,7 @@ package final class HTTPRouter: HTTPHandler {
         // A listener for metrics serves nothing else.
         remoteCalls = surface == .clients ? services.remoteCalls : nil
         gateway = surface == .clients ? services.gateway : nil
+        supervision = surface == .clients ? services.supervision : nil
         let handler = services.handler
         v3AuthIsEnabled = { handler.v3.auth.isEnabled }
         let answers = V2Answers(clusterID: handler.members.clusterID, status: handler.status)
@@ -132,8 +136,9 @@ package final class HTTPRouter: HTTPHandler {
     /// The v3 gateway does not take the name in a client's certificate for a user, as it does when
     /// asked by gRPC: whoever has one may expect that it did, and is told.
     private func hasUselessName(_ head: HTTPRequestHead) -> Bool {
-        gateway != nil && head.target.hasPrefix("/v3/") && v3AuthIsEnabled()
-            && head.connection.commonName?.isEmpty == false
+        gateway != nil && head.connection.commonName?.isEmpty == false
+            && (head.target.hasPrefix("/v3/") || head.target.hasPrefix("/v3beta/"))
+            && v3AuthIsEnabled()
     }
 
     private static let uselessNameText =

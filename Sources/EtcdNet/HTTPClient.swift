@@ -6,20 +6,26 @@ import NIOHTTP1
 /// Runs exchanges on event loops that the caller names; keeps connections for the next exchange
 /// with the same server on the same loop. Callable from any thread.
 package final class HTTPClient: Sendable {
+    private let tls: TLSContext?
     private let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPClientPool>]
 
-    /// - Parameter loops: the loops that exchanges will run on. On others nothing is kept alive.
-    package init(loops: any EventLoopGroup) {
+    /// - Parameters:
+    ///   - loops: the loops that exchanges will run on. On others nothing is kept alive.
+    ///   - tls: for origins with `https`; without it they are refused.
+    package init(loops: any EventLoopGroup, tls: TLSContext? = nil) {
+        self.tls = tls
         var pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPClientPool>] = [:]
         for loop in loops.makeIterator() {
             pools[ObjectIdentifier(loop)] = .makeBoxSendingValue(
-                HTTPClientPool(loop: loop), eventLoop: loop)
+                HTTPClientPool(loop: loop, tls: tls), eventLoop: loop)
         }
         self.pools = pools
     }
 
     /// For exchanges on any of the process's event loops.
-    package convenience init(loops: EventLoops) { self.init(loops: loops.group) }
+    package convenience init(loops: EventLoops, tls: TLSContext? = nil) {
+        self.init(loops: loops.group, tls: tls)
+    }
 
     /// One exchange; the future is of `loop` and fails with `HTTPClientError` only.
     ///
@@ -42,10 +48,10 @@ package final class HTTPClient: Sendable {
             return promise.futureResult
         }
         let pools = self.pools
-        let start: @Sendable () -> Void = {
+        let start: @Sendable () -> Void = { [tls] in
             let pool = pools[ObjectIdentifier(loop)]?.value
             HTTPClientCall(
-                request, to: address, pool: pool ?? HTTPClientPool(loop: loop),
+                request, to: address, pool: pool ?? HTTPClientPool(loop: loop, tls: tls),
                 isKept: pool != nil, timeout: timeout, maximumBody: maximumBody, promise: promise
             ).start()
         }
@@ -69,7 +75,8 @@ package final class HTTPClient: Sendable {
     ) -> any HTTPClientStream {
         loop.preconditionInEventLoop()
         let stream = HTTPClientStreamCall(
-            request, pool: HTTPClientPool(loop: loop), timeout: connectTimeout, delegate: delegate)
+            request, pool: HTTPClientPool(loop: loop, tls: tls), timeout: connectTimeout,
+            delegate: delegate)
         do throws(HTTPClientError) {
             stream.start(to: try Self.address(of: request))
         } catch {
@@ -98,7 +105,7 @@ package final class HTTPClient: Sendable {
         loop.preconditionInEventLoop()
         precondition(request.body.readableBytes == 0, "the source supplies the whole body")
         let call = HTTPClientUploadCall(
-            request, length: length, body: body, pool: HTTPClientPool(loop: loop),
+            request, length: length, body: body, pool: HTTPClientPool(loop: loop, tls: tls),
             stallTimeout: stallTimeout, answerTimeout: answerTimeout, maximumBody: maximumBody)
         do throws(HTTPClientError) {
             call.start(to: try Self.address(of: request))

@@ -4,26 +4,28 @@ import NIOCore
 
 /// A server that can be dialled.
 enum HTTPClientAddress: Hashable, Sendable {
-    case tcp(host: String, port: Int)
-    case unix(path: String)
+    case tcp(host: String, port: Int, isSecure: Bool)
+    case unix(path: String, isSecure: Bool)
 
-    /// Reads `http://host:port`, `http://[v6]:port`, `http://host` or `unix://path`. One trailing
-    /// slash of an HTTP origin is tolerated, as in etcd's settings.
+    /// Reads `http://host:port`, `http://[v6]:port`, `http://host` or `unix://path`, or the same
+    /// with `https` or `unixs`, which stand for TLS. One trailing slash of an HTTP origin is
+    /// tolerated, as in etcd's settings.
     init(origin: String) throws(HTTPClientError) {
         func refusal(_ reason: String) -> HTTPClientError {
             HTTPClientError(.badAddress, "bad address \"\(origin)\": \(reason)")
         }
-        if origin.hasPrefix("unix://") {
-            let path = String(origin.dropFirst("unix://".count))
-            if path.isEmpty { throw refusal("no path of a socket") }
-            self = .unix(path: path)
+        let schemes = [
+            ("http://", false), ("https://", true), ("unix://", false), ("unixs://", true),
+        ]
+        guard let (scheme, isSecure) = schemes.first(where: { origin.hasPrefix($0.0) }) else {
+            throw refusal("unknown scheme")
+        }
+        var authority = origin.dropFirst(scheme.count)
+        if scheme.hasPrefix("unix") {
+            if authority.isEmpty { throw refusal("no path of a socket") }
+            self = .unix(path: String(authority), isSecure: isSecure)
             return
         }
-        guard origin.hasPrefix("http://") else {
-            throw refusal(
-                origin.hasPrefix("https://") ? "https is not supported" : "unknown scheme")
-        }
-        var authority = origin.dropFirst("http://".count)
         if authority.hasSuffix("/") { authority.removeLast() }
         let isForbidden: (UInt8) -> Bool = {
             $0 <= 0x20 || $0 == 0x7F || "/?#@\\".utf8.contains($0)
@@ -41,7 +43,7 @@ enum HTTPClientAddress: Hashable, Sendable {
             rest = authority[colon...]
         }
         if host.isEmpty { throw refusal("no host") }
-        var port = 80
+        var port = isSecure ? 443 : 80
         if rest.hasPrefix(":") {
             rest.removeFirst()
             guard let number = UInt16(rest), number > 0, rest.utf8.allSatisfy({ $0 != 0x2B }) else {
@@ -51,15 +53,15 @@ enum HTTPClientAddress: Hashable, Sendable {
         } else if !rest.isEmpty {
             throw refusal("not scheme://host:port")
         }
-        self = .tcp(host: String(host), port: port)
+        self = .tcp(host: String(host), port: port, isSecure: isSecure)
     }
 
     /// The value of the Host header.
     var hostHeader: String {
         switch self {
-        case .tcp(let host, let port):
+        case .tcp(let host, let port, let isSecure):
             let name = host.contains(":") ? "[\(host)]" : host
-            return port == 80 ? name : "\(name):\(port)"
+            return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
         case .unix: return "localhost"
         }
     }
@@ -67,7 +69,15 @@ enum HTTPClientAddress: Hashable, Sendable {
     var description: String {
         switch self {
         case .tcp: hostHeader
-        case .unix(let path): path
+        case .unix(let path, _): path
+        }
+    }
+
+    /// Whom the server's certificate has to name; `nil` without TLS.
+    var secureHost: String? {
+        switch self {
+        case .tcp(let host, _, let isSecure): isSecure ? host : nil
+        case .unix(_, let isSecure): isSecure ? "localhost" : nil
         }
     }
 }

@@ -2,6 +2,7 @@
 
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// What happens to one request. Called on the connection's event loop; ends with exactly one of
 /// `ended` and `failed`, after which the connection has forgotten it.
@@ -123,9 +124,23 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let text = "\(address.description): \(error)"
-        let isParser = error is HTTPParserError
-        fail(HTTPClientError(isParser ? .malformed : .closed, text))
+        let isTLS =
+            error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
+            || error is TLSError
+        let reason =
+            isTLS
+            ? TLSFailure.text(
+                error, shown: try? context.pipeline.syncOperations.nioSSL_peerCertificate(),
+                addresses: ("", ""), isServer: false) : "\(error)"
+        let kind: HTTPClientError.Kind =
+            if error is HTTPParserError {
+                .malformed
+            } else if case .handshakeFailed? = error as? NIOSSLError {
+                .connect
+            } else {
+                .closed
+            }
+        fail(HTTPClientError(kind, "\(address.description): \(reason)"))
         context.close(promise: nil)
     }
 

@@ -19,11 +19,13 @@ final class HTTPClientPool {
     }
 
     let loop: any EventLoop
+    let tls: TLSContext?
     private var idle: [HTTPClientAddress: [Idle]] = [:]
     private var isClosed = false
 
-    init(loop: any EventLoop) {
+    init(loop: any EventLoop, tls: TLSContext?) {
         self.loop = loop
+        self.tls = tls
     }
 
     /// A kept connection, the one used last.
@@ -42,11 +44,18 @@ final class HTTPClientPool {
         done: @escaping (Result<HTTPClientConnection, HTTPClientError>) -> Void
     ) {
         loop.preconditionInEventLoop()
+        if address.secureHost != nil, tls == nil {
+            let reason = "dial \(address.description): there are no settings for TLS"
+            return done(.failure(HTTPClientError(.badAddress, reason)))
+        }
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(timeout)
-            .channelInitializer { channel in
+            .channelInitializer { [tls] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if let host = address.secureHost, let tls {
+                        try pipeline.addHandler(try tls.clientHandler(for: host))
+                    }
                     try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
                     try pipeline.addHandler(
                         HTTPClientConnection(address: address, channel: channel))
@@ -54,13 +63,13 @@ final class HTTPClientPool {
             }
         let future: EventLoopFuture<any Channel>
         switch address {
-        case .tcp(let host, let port):
+        case .tcp(let host, let port, _):
             future =
                 bootstrap
                 .channelOption(.socketOption(.so_keepalive), value: 1)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .connect(host: host, port: port)
-        case .unix(let path):
+        case .unix(let path, _):
             future = bootstrap.connect(unixDomainSocketPath: path)
         }
         let done = NIOLoopBound(done, eventLoop: loop)

@@ -6,7 +6,7 @@ package import NIOHTTP1
 
 package struct HTTPClientRequest: Sendable {
     package var method: String
-    /// `http://host:port`, `http://[::1]:port` or `unix://path`, without a path of the resource.
+    /// `http://host:port`, `https://[::1]:port` or `unix://path`, without a path of the resource.
     package var origin: String
     /// Path and query of the resource.
     package var target: String

@@ -74,8 +74,9 @@ package final class Listener: Sendable {
         )
         .childChannelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                let demux = ProtocolDemux(loop: table.loop(of: channel), handler: handler)
-                try channel.pipeline.syncOperations.addHandler(demux)
+                try addFirstHandler(
+                    to: channel.pipeline.syncOperations, loop: table.loop(of: channel),
+                    handler: handler)
             }
         }
         if address.isTCP { bootstrap = withTCPOptions(bootstrap, of: address) }
@@ -208,5 +209,17 @@ package func serve(
     handler: any HTTPHandler
 ) throws {
     let loop = ListenerLoop(eventLoop: channel.eventLoop, settings: settings)
-    try channel.pipeline.syncOperations.addHandler(ProtocolDemux(loop: loop, handler: handler))
+    try addFirstHandler(to: channel.pipeline.syncOperations, loop: loop, handler: handler)
+}
+
+private func addFirstHandler(
+    to pipeline: ChannelPipeline.SynchronousOperations, loop: ListenerLoop,
+    handler: any HTTPHandler
+) throws {
+    if let tls = loop.settings.tls, !tls.acceptsPlainText {
+        let handshake = TLSHandshake(loop: loop, handler: handler, tls: tls)
+        try TLSHandshake.install(in: pipeline, position: .last, handshake)
+    } else {
+        try pipeline.addHandler(ProtocolDemux(loop: loop, handler: handler))
+    }
 }

@@ -20,6 +20,7 @@ final class ListenerLoop {
     let settings: ListenerSettings
     /// For HTTP/2 sessions, which must not outlive this object.
     let callFields = CallFieldBlocks()
+    let handshakes = TLSHandshakeQueue()
     private(set) var isDraining = false
     private var dates = DateCache()
     private var waitingForFlush: [any ServerConnection] = []

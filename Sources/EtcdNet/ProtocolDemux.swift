@@ -13,19 +13,22 @@ final class ProtocolDemux: ChannelInboundHandler, RemovableChannelHandler, Serve
 
     private let loop: ListenerLoop
     private let handler: any HTTPHandler
+    /// Of a connection whose TLS has been dealt with; `nil` for what comes right from the socket.
+    private let knownFacts: ConnectionFacts?
     private var context: ChannelHandlerContext?
     private var received = ByteBuffer()
     private var isDecided = false
     private var timer: Scheduled<Void>?
 
-    init(loop: ListenerLoop, handler: any HTTPHandler) {
+    init(loop: ListenerLoop, handler: any HTTPHandler, facts: ConnectionFacts? = nil) {
         self.loop = loop
         self.handler = handler
+        knownFacts = facts
     }
 
     static func verdict(_ bytes: ByteBufferView) -> Verdict {
         guard let first = bytes.first else { return .undecided }
-        // A TLS record with a handshake. On a listener without TLS nothing sensible can be said.
+        // A TLS record with a handshake.
         if first == 0x16 { return bytes.count == 1 || bytes.dropFirst().first == 3 ? .tls : .http1 }
         guard bytes.prefix(http2Preface.count).elementsEqual(http2Preface.prefix(bytes.count))
         else { return .http1 }
@@ -58,7 +61,7 @@ final class ProtocolDemux: ChannelInboundHandler, RemovableChannelHandler, Serve
         if received.readableBytes == 0 { received = part } else { received.writeBuffer(&part) }
         switch Self.verdict(received.readableBytesView) {
         case .undecided: setTimer()
-        case .tls: cut()
+        case .tls: startTLS()
         case .http1: hand(to: HTTP1Session(loop: loop, handler: handler, facts: facts(context)))
         case .http2: hand(to: HTTP2Session(loop: loop, handler: handler, facts: facts(context)))
         }
@@ -69,19 +72,35 @@ final class ProtocolDemux: ChannelInboundHandler, RemovableChannelHandler, Serve
     func cut() { context?.close(promise: nil) }
 
     private func facts(_ context: ChannelHandlerContext) -> ConnectionFacts {
-        ConnectionFacts(
-            remoteAddress: context.remoteAddress?.endpointText ?? "",
-            localAddress: context.localAddress?.endpointText ?? "")
+        knownFacts
+            ?? ConnectionFacts(
+                remoteAddress: context.remoteAddress?.endpointText ?? "",
+                localAddress: context.localAddress?.endpointText ?? "")
     }
 
     private func hand(to session: some ChannelHandler) {
+        leave { try $0.pipeline.syncOperations.addHandler(session, position: .after(self)) }
+    }
+
+    /// On a listener without TLS nothing sensible can be said, and never inside TLS.
+    private func startTLS() {
+        guard let tls = loop.settings.tls, knownFacts == nil else { return cut() }
+        leave { context in
+            try TLSHandshake.install(
+                in: context.pipeline.syncOperations, position: .after(self),
+                TLSHandshake(loop: loop, handler: handler, tls: tls))
+        }
+    }
+
+    /// Makes room for the handlers that `add` puts after this one, and gives them what has come.
+    private func leave(adding add: (ChannelHandlerContext) throws -> Void) {
         guard let context else { return }
         isDecided = true
         timer?.cancel()
         let first = received
         received = ByteBuffer()
         do {
-            try context.pipeline.syncOperations.addHandler(session, position: .after(self))
+            try add(context)
         } catch {
             return cut()
         }

@@ -137,7 +137,9 @@ package final class PeerTransport: Sendable {
     /// Remembers the addresses that an unknown member names, so that it can be answered before the
     /// log tells this member of it.
     func remember(_ id: MemberID, urls: [String]) {
-        let areUsable = urls.allSatisfy { $0.hasPrefix("http://") || $0.hasPrefix("unix://") }
+        let areUsable = urls.allSatisfy { url in
+            ["http://", "https://", "unix://", "unixs://"].contains { url.hasPrefix($0) }
+        }
         if !areUsable || id == identity.localID || members.isRemoved(id) { return }
         state.withLock { state in
             if state.isStopped || state.peers[id] != nil || state.remotes[id] != nil

@@ -37,6 +37,11 @@ package enum Limits {
     package static let httpPipelinedRequestsMax = 64
     /// Time a client has to finish sending a request's headers.
     package static let httpHeaderTimeoutMilliseconds: UInt64 = 30_000
+    /// TLS handshakes in progress on one event loop of a listener; beyond it the oldest is cut, so
+    /// that those who never finish theirs keep nobody out.
+    package static let tlsHandshakesMax = 1_024
+    /// Time for a TLS handshake, the check of the client's certificate included.
+    package static let tlsHandshakeMilliseconds: UInt64 = 15_000
     /// Messages queued for one peer; beyond it they are dropped, which raft tolerates.
     package static let peerQueueMax = 4_096
     /// A peer message longer than this is refused before it is read (etcd's value).

@@ -90,8 +90,8 @@ private let clusterRules: [Refusal] = [
         "error setting up initial cluster: URL scheme must be http, https, unix, or unixs: "),
     Refusal(
         ["--name=a", "--initial-cluster=a=https://localhost:2380"],
-        "--initial-cluster: a=https://localhost:2380 needs TLS, which is not part of this release",
-        "--initial-cluster a=http://localhost:2380"),
+        "--initial-cluster has a=https://localhost:2380 but missing from "
+            + "--initial-advertise-peer-urls=http://localhost:2380"),
     Refusal(
         ["--name=a", "--initial-cluster=a=http://localhost:2380,b=http://0.0.0.0:2390"],
         "--initial-cluster has b=http://0.0.0.0:2390, where nobody can reach it", warning: true),

@@ -187,7 +187,7 @@ struct ConfigFileTests {
             listen-peer-urls: ftp://x
             nmae: z
             cert-file: c
-            client-transport-security: {allowed-cn: [x]}
+            client-transport-security: {allowed-dn: [x]}
             """
         let (shown, code) = check(["--config-file=/c"], files: ["/c": text])
         for line in [
@@ -196,7 +196,7 @@ struct ConfigFileTests {
             "key: nmae, place: /c:3, hint: did you mean name?",
             "key: cert-file, place: /c:4, hint: in a file it belongs to "
                 + "client-transport-security.cert-file",
-            "client-transport-security.allowed-cn: TLS is not part of this release (/c:5)",
+            "key: client-transport-security.allowed-dn, place: /c:5",
         ] {
             #expect(shown.contains(line), "\(shown)")
         }

@@ -136,9 +136,11 @@ struct HTTPClientTests {
     @Test(
         "bad addresses",
         arguments: [
-            "", "localhost:80", "https://localhost:80", "http://", "http://:80", "http://a:0",
+            "", "localhost:80", "ftp://localhost:80", "https://", "http://", "http://:80",
+            "http://a:0",
             "http://a:65536", "http://a:+80", "http://a:b", "http://a/b", "http://u@a:80",
-            "http://[::1", "http://[::1]80", "http://a b:80", "unix://", "http://a:80\r\nX: y",
+            "http://[::1",
+            "http://[::1]80", "http://a b:80", "unix://", "http://a:80\r\nX: y",
         ])
     func badAddresses(origin: String) {
         #expect(throws: HTTPClientError.self) { try HTTPClientAddress(origin: origin) }
@@ -149,6 +151,8 @@ struct HTTPClientTests {
         arguments: [
             ("http://a:80", "a"), ("http://a", "a"), ("http://a:2380/", "a:2380"),
             ("http://[::1]:2380", "[::1]:2380"), ("unix:///run/x", "localhost"),
+            ("https://a", "a"), ("https://a:443", "a"), ("https://a:80", "a:80"),
+            ("unixs:///run/x", "localhost"),
         ])
     func goodAddresses(origin: String, host: String) throws {
         #expect(try HTTPClientAddress(origin: origin).hostHeader == host)
