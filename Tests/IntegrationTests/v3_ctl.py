@@ -3,6 +3,7 @@ URLs, ids that servers choose, times, sizes, positions in the log."""
 
 import os
 import re
+import signal
 import subprocess
 
 from v3_reference import ETCDCTL34, ETCDCTL35
@@ -98,7 +99,9 @@ class Ctl:
         """A command that runs until it is stopped; its output is read line by line."""
         return subprocess.Popen(
             self.words_for(tool, words), stdin=stdin, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, bufsize=1, env={**os.environ, **ENVIRONMENT})
+            stderr=subprocess.STDOUT, text=True, bufsize=1, env={**os.environ, **ENVIRONMENT},
+            # Whoever runs the tests in the background has them ignore interrupts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def read_lines(process, count):
