@@ -102,7 +102,9 @@ let package = Package(
                 "EtcdProto", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque,
                 logging,
             ]),
-        module("EtcdNet", ["RuntimeCore", "CNGHTTP2", deque, webSocket] + nio + tls),
+        module(
+            "EtcdNet",
+            ["RuntimeCore", "RuntimePosix", "CNGHTTP2", deque, webSocket] + nio + tls),
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
         // Level 5: peers; where replies meet the requests that wait.
         module(

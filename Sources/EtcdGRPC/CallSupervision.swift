@@ -2,9 +2,9 @@
 //  and rate limits. Costs nothing while both are off.
 
 package import EtcdEdge
+import EtcdNet
 import EtcdProto
 package import EtcdServer
-import EtcdNet
 import RuntimeCore
 
 /// Shared by all event loops.

@@ -80,6 +80,7 @@ package struct LeaseService: Sendable {
     @Sendable private func leases(
         _ request: LeaseLeasesRequest, _ call: V3Call<LeaseLeasesResponse>
     ) {
+        if let refusal = handler.refusalOfList(call.context) { return call.fail(refusal) }
         call.respond(handler.leaseLeases())
     }
 }
@@ -102,6 +103,7 @@ private final class KeepAliveStream: V3Receiver {
 
     func receive(_ request: LeaseKeepAliveRequest) {
         let id = request.id
+        if let refusal = handler.refusalOfRenewal(id, call.context) { return call.fail(refusal) }
         let header = handler.header(revision: handler.v3.reader.currentRevision)
         let relay = relay
         let loop = call.eventLoop

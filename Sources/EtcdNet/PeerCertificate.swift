@@ -87,14 +87,13 @@ struct PeerCertificate: Sendable {
 enum IPText {
     /// 4 or 16 bytes; an IPv4 address in IPv6's clothes is IPv4. `nil` when `text` is no address.
     static func bytes(_ text: String) -> [UInt8]? {
-        var v4 = in_addr()
-        if inet_pton(AF_INET, text, &v4) == 1 { return withUnsafeBytes(of: v4) { Array($0) } }
-        var v6 = in6_addr()
+        var v4 = [UInt8](repeating: 0, count: 4)
+        if inet_pton(AF_INET, text, &v4) == 1 { return v4 }
+        var v6 = [UInt8](repeating: 0, count: 16)
         let plain = text.split(separator: "%", maxSplits: 1).first.map(String.init) ?? text
         guard inet_pton(AF_INET6, plain, &v6) == 1 else { return nil }
-        let bytes = withUnsafeBytes(of: v6) { Array($0) }
-        let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 255 && bytes[11] == 255
-        return isMapped ? Array(bytes[12...]) : bytes
+        let isMapped = v6[..<10].allSatisfy { $0 == 0 } && v6[10] == 255 && v6[11] == 255
+        return isMapped ? Array(v6[12...]) : v6
     }
 
     static func text(_ bytes: [UInt8]) -> String {

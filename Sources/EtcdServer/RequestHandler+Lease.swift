@@ -1,5 +1,6 @@
 //  The v3 lease calls. Grants and revokes go through the log; renewals are the leader's alone.
 
+import EtcdAuth
 import EtcdLease
 import EtcdMVCC
 import EtcdMembership
@@ -25,6 +26,7 @@ extension RequestHandler {
         _ request: LeaseGrantRequest, context: CallContext, address: ReplyAddress
     ) -> Result<RequestID, ServerError> {
         var request = request
+        if let refusal = refusalOfStranger(context) { return .failure(refusal) }
         while request.id == 0 { request.id = Int64(makeID().rawValue & UInt64(Int64.max)) }
         guard admits(SpaceQuota.costOfLease) else { return .failure(.databaseSpaceExceeded) }
         return propose(.leaseGrant(request), context, address)
@@ -33,7 +35,35 @@ extension RequestHandler {
     package func leaseRevoke(
         _ request: LeaseRevokeRequest, context: CallContext, address: ReplyAddress
     ) -> Result<RequestID, ServerError> {
-        propose(.leaseRevoke(request), context, address)
+        if let refusal = refusalOfStranger(context) { return .failure(refusal) }
+        return propose(.leaseRevoke(request), context, address)
+    }
+
+    // MARK: who may (spec grpc-v3 8)
+
+    /// Leases are nobody's, but while users and roles are in force only somebody may use them.
+    private func refusalOfStranger(_ context: CallContext) -> ServerError? {
+        guard v3.auth.isEnabled else { return nil }
+        return refusal(context) { $0.info.username.isEmpty ? .userEmpty : nil }
+    }
+
+    /// Whoever keeps a lease alive keeps its keys.
+    package func refusalOfRenewal(_ id: Int64, _ context: CallContext) -> ServerError? {
+        guard v3.auth.isEnabled else { return nil }
+        return refusalOfStranger(context) ?? refusal(context) { $0.refusalOfWrites(toLease: id) }
+    }
+
+    /// The list shows every lease, so it takes the right to see what each holds.
+    package func refusalOfList(_ context: CallContext) -> ServerError? {
+        guard v3.auth.isEnabled else { return nil }
+        let leases = v3.lessor.leases()
+        return refusalOfStranger(context)
+            ?? refusal(context) { checks in
+                for lease in leases {
+                    if let refusal = checks.refusalOfReads(ofLease: lease) { return refusal }
+                }
+                return nil
+            }
     }
 
     /// Starts the lease's time anew. The answer's TTL is 0 when there is no such lease.
@@ -86,6 +116,7 @@ extension RequestHandler {
         _ request: LeaseTimeToLiveRequest, context: CallContext?, isConfirmed: Bool = false,
         address: () -> ReplyAddress
     ) -> LeaseAnswer<LeaseTimeToLiveResponse> {
+        if let context, let refusal = refusalOfStranger(context) { return .failed(refusal) }
         if request.keys, let context,
             let refusal = refusal(context, { $0.refusalOfReads(ofLease: request.id) })
         {

@@ -1,6 +1,5 @@
 //  The audit log: its lines, what it leaves out, and a file that is moved away.
 
-import EtcdConfig
 import EtcdEdge
 import Glibc
 import Logging
@@ -8,6 +7,7 @@ import RuntimeCore
 import RuntimePosix
 import Testing
 
+@testable import EtcdConfig
 @testable import EtcdDaemon
 
 /// Works at once, on the thread of whoever submits.
@@ -19,7 +19,8 @@ private struct NoBackground: BackgroundPool {
 struct AuditLogTests {
     private let record = AuditRecord(
         api: .grpc, method: "/etcdserverpb.KV/Put", isWrite: true, user: "al\"ice",
-        remoteAddress: "127.0.0.1:7", keys: [NamedKeys("a\n"), NamedKeys("b", rangeEnd: "c")],
+        remoteAddress: "127.0.0.1:7",
+        keys: [NamedKeys(Bytes("a\n")), NamedKeys(Bytes("b"), rangeEnd: Bytes("c"))],
         verdict: "OK")
 
     @Test("a line names who, from where, what, which keys and the verdict")

@@ -11,6 +11,10 @@ struct RequestLimitsTests {
         Instant(nanoseconds: 1_000_000_000_000 + milliseconds * 1_000_000)
     }
 
+    private func named(_ key: String, _ rangeEnd: String = "") -> NamedKeys {
+        NamedKeys(Bytes(key), rangeEnd: Bytes(rangeEnd))
+    }
+
     @Test("a user may make a second's worth at once, and gets it back within a second")
     func perUser() {
         let limits = RequestLimits(perUser: 4, prefixes: [], now: at(0))
@@ -28,16 +32,16 @@ struct RequestLimitsTests {
     @Test("a prefix counts whatever touches it, once for each request")
     func perPrefix() {
         let keys: [(NamedKeys, Bool)] = [
-            (NamedKeys("/jobs/1"), true), (NamedKeys("/jobs/"), true), (NamedKeys("/jobs"), false),
-            (NamedKeys("/jobt"), false), (NamedKeys("/", rangeEnd: "0"), true),
-            (NamedKeys([0], rangeEnd: [0]), true), (NamedKeys("/jobs/5", rangeEnd: [0]), true),
-            (NamedKeys("/a", rangeEnd: "/jobs/"), false),
-            (NamedKeys("/a", rangeEnd: "/jobs/0"), true),
-            (NamedKeys("/jobs0", rangeEnd: [0]), false),
+            (named("/jobs/1"), true), (named("/jobs/"), true), (named("/jobs"), false),
+            (named("/jobt"), false), (named("/", "0"), true),
+            (named("\0", "\0"), true), (named("/jobs/5", "\0"), true),
+            (named("/a", "/jobs/"), false),
+            (named("/a", "/jobs/0"), true),
+            (named("/jobs0", "\0"), false),
         ]
         for (key, isTouched) in keys {
             let limits = RequestLimits(
-                perUser: 0, prefixes: [.init(prefix: "/jobs/", perSecond: 2)], now: at(0))
+                perUser: 0, prefixes: [.init(prefix: Bytes("/jobs/"), perSecond: 2)], now: at(0))
             let admitted = (0..<5).count { _ in
                 limits.admits(user: "", keys: [key, key], now: at(0))
             }
@@ -48,12 +52,12 @@ struct RequestLimitsTests {
     @Test("a request that one limit refuses takes nothing of the others")
     func together() {
         let limits = RequestLimits(
-            perUser: 3, prefixes: [.init(prefix: "a", perSecond: 1)], now: at(0))
-        #expect(limits.admits(user: "u", keys: [NamedKeys("a")], now: at(0)))
-        for _ in 0..<5 { #expect(!limits.admits(user: "u", keys: [NamedKeys("a")], now: at(0))) }
-        #expect(limits.admits(user: "u", keys: [NamedKeys("b")], now: at(0)))
-        #expect(limits.admits(user: "u", keys: [NamedKeys("b")], now: at(0)))
-        #expect(!limits.admits(user: "u", keys: [NamedKeys("b")], now: at(0)))
+            perUser: 3, prefixes: [.init(prefix: Bytes("a"), perSecond: 1)], now: at(0))
+        #expect(limits.admits(user: "u", keys: [named("a")], now: at(0)))
+        for _ in 0..<5 { #expect(!limits.admits(user: "u", keys: [named("a")], now: at(0))) }
+        #expect(limits.admits(user: "u", keys: [named("b")], now: at(0)))
+        #expect(limits.admits(user: "u", keys: [named("b")], now: at(0)))
+        #expect(!limits.admits(user: "u", keys: [named("b")], now: at(0)))
     }
 
     @Test("any number of users is served from bounded memory, and none of them twice")

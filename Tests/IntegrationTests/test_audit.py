@@ -44,8 +44,7 @@ def test_requests_are_noted_without_values(audited):
         client.put("one", "secret-value")
         client.txn(success=[op_put("two", "secret-value"), op_put("three", "secret-value")])
         client.get("one", range_end="p")
-        with client.watch("watched/", range_end="watched0") as stream:
-            stream.next()
+        client.watch("watched/", range_end="watched0").close()
         assert client.call("AuthEnable").code != "OK"
         client.call("UserAdd", name="alice", password="secret-password")
     assert member.request("POST", "/v3/kv/put",
