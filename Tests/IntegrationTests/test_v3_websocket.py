@@ -17,6 +17,7 @@ from websocket import (BINARY, CLOSE, ENDED, HANDSHAKE, PING, PONG, TEXT, WebSoc
 
 QUIET_SECONDS = 0.3
 GROWTH_KIB = 64 * 1024
+EVENTS, EVENT_BYTES = 40, 512 * 1024
 NORMAL = b"\x03\xe8"
 
 pytestmark = pytest.mark.skipif(harness.TESTING_REFERENCE, reason="compares with ours")
@@ -280,6 +281,30 @@ def test_hostile(pair):
         client.put("still", "well")
     assert member.memory_kib() < before + GROWTH_KIB
     for socket in kept:
+        socket.close()
+
+
+def test_slow_readers(start):
+    """Events wait in the history of the key space, not in memory for each client that is slow to
+    take them; all arrive in the end."""
+    member = start()
+    sockets = [WebSocket(member.address, "/v3/watch") for _ in range(8)]
+    for socket in sockets:
+        socket.send(create("large"))
+        assert socket.next()[0] == TEXT
+    before = member.memory_kib()
+    with Client(member.client) as client:
+        for _ in range(EVENTS):
+            client.put("large", "x" * EVENT_BYTES)
+        assert client.value("large")
+    # The values themselves, once, and what eight connections may hold.
+    assert member.memory_kib() < before + EVENTS * EVENT_BYTES // 1024 + GROWTH_KIB
+    versions = []
+    while len(versions) < EVENTS:
+        result = json.loads(sockets[3].next()[1])["result"]
+        versions += [int(event["kv"]["version"]) for event in result["events"]]
+    assert versions == list(range(1, EVENTS + 1))
+    for socket in sockets:
         socket.close()
 
 
