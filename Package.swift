@@ -36,6 +36,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
 ]
+let webSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let tls: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "NIOTLS", package: "swift-nio"),
@@ -101,7 +102,9 @@ let package = Package(
                 "EtcdProto", "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", deque,
                 logging,
             ]),
-        module("EtcdNet", ["RuntimeCore", "RuntimePosix", "CNGHTTP2", deque] + nio + tls),
+        module(
+            "EtcdNet",
+            ["RuntimeCore", "RuntimePosix", "CNGHTTP2", deque, webSocket] + nio + tls),
         module("EtcdConfig", ["RuntimeCore", .product(name: "Yams", package: "Yams")]),
         // Level 5: peers; where replies meet the requests that wait.
         module(

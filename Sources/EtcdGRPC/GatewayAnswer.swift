@@ -48,10 +48,20 @@ enum GatewayAnswer {
         text(405, "Method Not Allowed", responder)
     }
 
-    private static func text(_ status: Int, _ text: String, _ responder: any HTTPResponder) {
-        let headers = HTTPHeaders([
-            ("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"),
-        ])
+    /// - Parameter status: 400 or 405.
+    static func refusedHandshake(_ status: Int, _ responder: any HTTPResponder) {
+        text(
+            status, status == 405 ? "Method Not Allowed" : "Bad Request", responder,
+            [("Sec-Websocket-Version", WebSocketHandshake.version)])
+    }
+
+    private static func text(
+        _ status: Int, _ text: String, _ responder: any HTTPResponder,
+        _ fields: [(String, String)] = []
+    ) {
+        let headers = HTTPHeaders(
+            [("Content-Type", "text/plain; charset=utf-8")] + fields
+                + [("X-Content-Type-Options", "nosniff")])
         responder.respond(
             status: status, headers: headers, body: ByteBuffer(string: text + "\n"))
     }

@@ -49,31 +49,85 @@ package final class GatewayHandler: HTTPHandler {
     // MARK: HTTPHandler
 
     package func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
+        if head.asksForWebSocket { return webSocketPlan(for: head) }
         // What is refused without looking at the body is refused in `handle`.
         guard head.method == "POST", let endpoint = endpoint(of: path(head)) else {
             return .ignore
         }
         guard endpoint.method.kind == .bidirectional else { return .collect(maximum: bodyBytesMax) }
         guard let metadata = try? CallMetadata(gateway: head) else { return .ignore }
-        let call = GatewayCall(responder: responder, isStreaming: true)
+        return .stream(requests(of: endpoint, metadata, responder))
+    }
+
+    /// Begins a call whose requests come while it lasts, or a call that waits for its only one.
+    private func requests(
+        of endpoint: V3Endpoint, _ metadata: CallMetadata, _ responder: any HTTPResponder
+    ) -> GatewayRequests {
+        let kind = endpoint.method.kind
+        let call = GatewayCall(responder: responder, isStreaming: kind != .unary)
         let requests = GatewayRequests(
             call: call, eventLoop: responder.eventLoop, messageBytesMax: bodyBytesMax)
         call.requests = requests
         let edge = edges.edge(of: responder.eventLoop)
         if metadata.timeoutMilliseconds == 0 {
             call.fail(.deadlineExceeded)
+        } else if kind != .bidirectional {
+            requests.start(
+                GatewaySingleRequest(
+                    call: call, endpoint: endpoint, metadata: metadata, edge: edge))
         } else if let inlet = endpoint.open(on: call, metadata: metadata, edge: edge),
             call.isOpen
         {
             requests.start(inlet)
         }
-        return .stream(requests)
+        return requests
     }
+
+    // MARK: WebSocket
+
+    /// Everything below the gateway's prefixes takes handshakes, even what it does not serve.
+    private func takesHandshakes(_ path: String) -> Bool {
+        GatewayHandler.name(path) != nil && better(path) == nil
+    }
+
+    private func webSocketPlan(for head: HTTPRequestHead) -> HTTPBodyPlan {
+        let path = path(head)
+        guard takesHandshakes(path), WebSocketHandshake.refusal(of: head) == nil else {
+            return .ignore
+        }
+        return .webSocket(
+            WebSocketPlan(
+                subprotocol: GatewayHandshake.subprotocol(head.headers),
+                messageBytesMax: bodyBytesMax
+            ) { self.serve(path: path, of: head, on: GatewaySocket($0)) })
+    }
+
+    private func serve(path: String, of head: HTTPRequestHead, on socket: GatewaySocket)
+        -> GatewaySocket
+    {
+        guard let endpoint = endpoint(of: path) else {
+            GatewayAnswer.notFound(socket, isOurs: true)
+            return socket
+        }
+        let inner = GatewayHandshake.innerRequest(of: head)
+        do throws(GRPCStatus) {
+            socket.requests = requests(of: endpoint, try CallMetadata(gateway: inner), socket)
+        } catch {
+            GatewayAnswer.fail(error, socket)
+        }
+        return socket
+    }
+
+    // MARK: whole requests
 
     package func handle(
         _ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder
     ) {
         let path = path(head)
+        if head.asksForWebSocket, takesHandshakes(path) {
+            return GatewayAnswer.refusedHandshake(
+                WebSocketHandshake.refusal(of: head) ?? 400, responder)
+        }
         guard let endpoint = endpoint(of: path) else {
             if let better = better(path) {
                 let query = RequestTarget(head.target).rawQuery.map { "?" + $0 } ?? ""

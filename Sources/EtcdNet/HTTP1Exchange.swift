@@ -142,6 +142,14 @@ final class HTTP1Exchange: HTTPResponder {
         callback?()
     }
 
+    /// The connection goes over to another protocol; whoever asked has been answered.
+    func leave() {
+        state = .finished
+        session = nil
+        onClose = nil
+        onWritable = nil
+    }
+
     private func end(_ final: State) {
         state = final
         let owner = session

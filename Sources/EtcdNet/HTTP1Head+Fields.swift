@@ -38,6 +38,7 @@ extension HTTP1HeadParser {
         case 10 where ASCII.equals(name, "connection"):
             if Self.hasToken(value, "close") { wantsClose = true }
             if Self.hasToken(value, "keep-alive") { wantsKeepAlive = true }
+            if Self.hasToken(value, "upgrade") { head.wantsUpgrade = true }
         case 14 where ASCII.equals(name, "content-length"):
             try noteContentLength(value)
         case 17 where ASCII.equals(name, "transfer-encoding"):

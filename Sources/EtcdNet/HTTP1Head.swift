@@ -48,6 +48,8 @@ struct HTTP1Head {
     var body = Body.none
     var keepAlive = true
     var expectation = Expectation.none
+    /// The client would rather speak another protocol on this connection.
+    var wantsUpgrade = false
 
     var isHEAD: Bool { method == "HEAD" }
     /// Safe in the sense of RFC 9110: may be answered while earlier safe requests still are.

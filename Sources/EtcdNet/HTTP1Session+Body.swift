@@ -30,6 +30,9 @@ extension HTTP1Session {
         case .stream(let sink):
             phase = .body(decoder, .sink(sink))
             if waitsForGo { sendContinue(exchange) }
+        case .webSocket:
+            // Would its body be the first frames?
+            exchange.refuse(.malformed)
         }
     }
 

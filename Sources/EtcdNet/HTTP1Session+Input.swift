@@ -38,7 +38,7 @@ extension HTTP1Session {
             guard mayParseHead else { return false }
             do throws(HTTP1Refusal) {
                 guard let head = try headToBegin() else { return false }
-                let isExclusive = !head.isSafe || head.body != .none
+                let isExclusive = !head.isSafe || head.body != .none || head.wantsUpgrade
                 guard exchanges.isEmpty || !isExclusive else {
                     waitingHead = head
                     return false
@@ -145,9 +145,12 @@ extension HTTP1Session {
                 end: head.keepAlive ? "" : "Connection: close\r\n", closes: !head.keepAlive)
             return
         }
-        let request = HTTPRequestHead(
+        var request = HTTPRequestHead(
             method: head.method, target: head.target, headers: HTTPHeaders(head.fields),
             version: head.isHTTP10 ? .http10 : .http11, connection: facts)
+        if head.wantsUpgrade {
+            request.asksForWebSocket = WebSocketHandshake.isMeant(by: request.headers)
+        }
         if head.body == .none {
             phase = head.keepAlive ? .head : .stopped
             serve(request, exchange)
@@ -163,6 +166,8 @@ extension HTTP1Session {
             handler.handle(request, body: ByteBuffer(), responder: exchange)
         case .stream(let sink):
             sink.complete()
+        case .webSocket(let plan):
+            upgrade(exchange, of: request, to: plan)
         }
     }
 

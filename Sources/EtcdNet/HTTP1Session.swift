@@ -6,8 +6,9 @@
 
 import NIOCore
 
-final class HTTP1Session: ChannelDuplexHandler, ServerConnection {
+final class HTTP1Session: ChannelDuplexHandler, RemovableChannelHandler, ServerConnection {
     typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 

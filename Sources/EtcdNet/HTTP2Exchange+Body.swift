@@ -26,7 +26,7 @@ extension HTTP2Exchange {
         let plan = session.handler.plan(for: request, responder: self)
         guard isOpen else { return }
         switch plan {
-        case .ignore:
+        case .ignore, .webSocket:
             session.handler.handle(request, body: ByteBuffer(), responder: self)
         case .collect(let maximum):
             if endsStream {

@@ -11,6 +11,9 @@ package struct HTTPRequestHead: Sendable {
     package var headers: HTTPHeaders
     package var version: ProtocolVersion
     package var connection: ConnectionFacts
+    /// A handshake for WebSocket; whether it is a proper one is another question
+    /// (`WebSocketHandshake`). Only such a request may be answered by `HTTPBodyPlan.webSocket`.
+    package var asksForWebSocket = false
 
     package enum ProtocolVersion: Sendable, Hashable { case http10, http11, http2 }
 
@@ -55,6 +58,9 @@ package enum HTTPBodyPlan {
     case ignore
     /// Hand chunks to the sink as they come, with back-pressure.
     case stream(any HTTPBodySink)
+    /// Accept the handshake: the connection speaks WebSocket from now on, and the request's
+    /// responder is of no more use.
+    case webSocket(WebSocketPlan)
 }
 
 /// Receives a streamed request body. All calls on the connection's event loop.

@@ -239,6 +239,7 @@ final class GatewayFixture {
             gateway.handle(head, body: ByteBuffer(string: body), responder: responder)
         case .ignore: gateway.handle(head, body: ByteBuffer(), responder: responder)
         case .stream(let sink): return (responder, sink)
+        case .webSocket: responder.abort()
         }
         return (responder, nil)
     }

@@ -178,6 +178,7 @@ final class Fixture {
         case .collect: router.handle(head, body: ByteBuffer(string: body), responder: responder)
         case .ignore: router.handle(head, body: ByteBuffer(), responder: responder)
         case .stream(let sink): sink.complete()
+        case .webSocket: responder.abort()
         }
         return responder
     }

@@ -12,6 +12,7 @@ final class ServerScript {
     var seen: [String] = []
     var owed: [any HTTPResponder] = []
     var sinks: [ScriptedSink] = []
+    var sockets: [ScriptedSocket] = []
     var closed = 0
     var writable = 0
 }
@@ -49,6 +50,9 @@ struct ScriptedHandler: HTTPHandler {
     let script: NIOLoopBound<ServerScript>
 
     func plan(for head: EtcdNet.HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
+        if head.asksForWebSocket, let plan = ScriptedSocket.plan(for: head, script.value) {
+            return plan
+        }
         switch head.target {
         case "/ignore": return .ignore
         case "/limit": return .collect(maximum: 4)

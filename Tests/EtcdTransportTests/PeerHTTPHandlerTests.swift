@@ -169,6 +169,8 @@ struct PeerHTTPHandlerTests {
                 _ = sink.receive(ByteBuffer(bytes: request.body[..<middle]))
                 _ = sink.receive(ByteBuffer(bytes: request.body[middle...]))
                 sink.complete()
+            case .webSocket:
+                Issue.record("peers do not speak WebSocket")
             }
             return NIOLoopBound(responder, eventLoop: loop)
         }.get()
