@@ -11,16 +11,19 @@ import RuntimeCore
 final class DatabaseStream {
     /// Bytes of one message (etcd's value).
     private static let blobBytes = 32 << 10
-    /// Bytes read at a time: fewer trips to the background than messages.
-    private static let chunkBytes = 256 << 10
+    /// Bytes read at a time: fewer trips to the background than messages, yet no more than others
+    /// on the event loop can wait for.
+    private static let chunkBytes = 64 << 10
 
     private let call: V3Call<SnapshotResponse>
     private let database: BackendSnapshot
     private let background: any BackgroundPool
+    /// Of what has been read; taken in the background, too.
     private var digest = SHA256()
     private var offset = 0
     private var isReading = false
     private var isOver = false
+    private var chunkBegan = NIODeadline.uptimeNanoseconds(0)
 
     init(
         _ call: V3Call<SnapshotResponse>, _ database: BackendSnapshot,
@@ -41,10 +44,12 @@ final class DatabaseStream {
     private func readOn() {
         guard !isReading, !isOver, call.isOpen, call.isWritable else { return }
         isReading = true
+        chunkBegan = .now()
         let box = NIOLoopBound(self, eventLoop: call.eventLoop)
         let loop = call.eventLoop
         let database = database
         let offset = offset
+        let digest = digest
         let count = min(DatabaseStream.chunkBytes, database.imageBytes - offset)
         background.submit {
             let chunk = Result {
@@ -59,17 +64,21 @@ final class DatabaseStream {
                         filled += got
                     }
                 }
-                return bytes
+                var digest = digest
+                bytes.withUnsafeBytes { digest.update(bufferPointer: $0) }
+                return (bytes, digest)
             }
             loop.execute { box.value.received(chunk) }
         }
     }
 
-    private func received(_ chunk: Result<[UInt8], any Error>) {
+    private func received(_ chunk: Result<([UInt8], SHA256), any Error>) {
         isReading = false
         guard !isOver, call.isOpen else { return }
         switch chunk {
-        case .success(let bytes): send(Bytes(bytes))
+        case .success((let bytes, let digest)):
+            self.digest = digest
+            send(Bytes(bytes))
         case .failure(let error):
             isOver = true
             call.fail(GRPCStatus(.internal, "snapshot: \(error)"))
@@ -77,7 +86,6 @@ final class DatabaseStream {
     }
 
     private func send(_ chunk: Bytes) {
-        chunk.withUnsafeBytes { digest.update(bufferPointer: $0) }
         var position = 0
         while position < chunk.count {
             let end = min(position + DatabaseStream.blobBytes, chunk.count)
@@ -88,10 +96,19 @@ final class DatabaseStream {
                     blob: chunk[position..<end]))
             position = end
         }
-        guard offset >= database.imageBytes else { return readOn() }
+        guard offset >= database.imageBytes else { return pause() }
         isOver = true
         call.send(SnapshotResponse(blob: Bytes(Array(digest.finalize()))))
         call.finish()
+    }
+
+    /// Rests as long as the chunk took: whoever reads and writes keys meanwhile comes first.
+    private func pause() {
+        isReading = true
+        call.eventLoop.assumeIsolated().scheduleTask(in: .now() - chunkBegan) {
+            self.isReading = false
+            self.readOn()
+        }
     }
 }
 
