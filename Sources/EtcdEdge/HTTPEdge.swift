@@ -27,7 +27,7 @@ package final class HTTPEdge: EdgePort {
         table = .makeBoxSendingValue(WaiterTable(), eventLoop: eventLoop)
     }
 
-    /// From role threads.
+    /// From whichever thread runs the roles.
     package func deliver(_ replies: [EdgeReply]) {
         eventLoop.execute { self.dispatch(replies) }
     }

@@ -21,7 +21,8 @@ final class DatabaseStream {
     /// Of what has been read; taken in the background, too.
     private var digest = SHA256()
     private var offset = 0
-    private var isReading = false
+    /// A chunk is being read, or the stream rests after one.
+    private var isBusy = false
     private var isOver = false
     private var chunkBegan = NIODeadline.uptimeNanoseconds(0)
 
@@ -42,8 +43,8 @@ final class DatabaseStream {
 
     /// One chunk at a time, and only while the client takes what it gets.
     private func readOn() {
-        guard !isReading, !isOver, call.isOpen, call.isWritable else { return }
-        isReading = true
+        guard !isBusy, !isOver, call.isOpen, call.isWritable else { return }
+        isBusy = true
         chunkBegan = .now()
         let box = NIOLoopBound(self, eventLoop: call.eventLoop)
         let loop = call.eventLoop
@@ -73,7 +74,7 @@ final class DatabaseStream {
     }
 
     private func received(_ chunk: Result<([UInt8], SHA256), any Error>) {
-        isReading = false
+        isBusy = false
         guard !isOver, call.isOpen else { return }
         switch chunk {
         case .success((let bytes, let digest)):
@@ -104,9 +105,9 @@ final class DatabaseStream {
 
     /// Rests as long as the chunk took: whoever reads and writes keys meanwhile comes first.
     private func pause() {
-        isReading = true
+        isBusy = true
         call.eventLoop.assumeIsolated().scheduleTask(in: .now() - chunkBegan) {
-            self.isReading = false
+            self.isBusy = false
             self.readOn()
         }
     }

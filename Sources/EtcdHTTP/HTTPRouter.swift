@@ -130,7 +130,7 @@ package final class HTTPRouter: HTTPHandler {
         guard let gateway, head.target.hasPrefix("/v3"), head.method != "OPTIONS",
             !hasUselessName(head), case .serve(let fields) = gate.check(head)
         else { return nil }
-        return (gateway, fields.isEmpty ? responder : PermittedResponder(responder, fields: fields))
+        return (gateway, fields.isEmpty ? responder : TappedResponder(responder, adding: fields))
     }
 
     /// The v3 gateway does not take the name in a client's certificate for a user, as it does when

@@ -60,56 +60,37 @@ package struct RequestSupervision: Sendable {
             isWrite: head.method != "GET" && head.method != "HEAD",
             user: claimed?.name.text ?? head.connection.commonName ?? "",
             remoteAddress: head.connection.remoteAddress, keys: keys)
-        let responder = NotedResponder(exchange.client.responder, record, trail)
+        let note = PendingNote(record, trail)
+        let responder = TappedResponder(exchange.client.responder) { status, headers in
+            note.note(status)
+            return headers
+        }
         return Exchange(
             head: head, path: exchange.path, query: exchange.query,
             client: Client(responder: responder, fields: exchange.client.fields))
     }
 }
 
-/// Passes everything on, and takes a note of the status.
-private final class NotedResponder: HTTPResponder {
-    private let inner: any HTTPResponder
-    private var record: AuditRecord
+/// The record of a request that has no verdict yet. One whose client went away before the answer is
+/// noted, too: it may have been carried out.
+private final class PendingNote {
+    private var record: AuditRecord?
     private let trail: any AuditTrail
 
-    init(_ inner: any HTTPResponder, _ record: AuditRecord, _ trail: any AuditTrail) {
-        self.inner = inner
+    init(_ record: AuditRecord, _ trail: any AuditTrail) {
         self.record = record
         self.trail = trail
     }
 
-    var eventLoop: any EventLoop { inner.eventLoop }
-    var isOpen: Bool { inner.isOpen }
-    var isWritable: Bool { inner.isWritable }
+    deinit { note("abandoned", isDenied: false) }
 
-    var onClose: (() -> Void)? {
-        get { inner.onClose }
-        set { inner.onClose = newValue }
-    }
+    func note(_ status: Int) { note("\(status)", isDenied: [401, 403, 429].contains(status)) }
 
-    var onWritable: (() -> Void)? {
-        get { inner.onWritable }
-        set { inner.onWritable = newValue }
-    }
-
-    func respond(status: Int, headers: HTTPHeaders, body: ByteBuffer) {
-        note(status)
-        inner.respond(status: status, headers: headers, body: body)
-    }
-
-    func start(status: Int, headers: HTTPHeaders) {
-        note(status)
-        inner.start(status: status, headers: headers)
-    }
-
-    func write(_ part: ByteBuffer) { inner.write(part) }
-    func finish() { inner.finish() }
-    func abort() { inner.abort() }
-
-    private func note(_ status: Int) {
-        record.verdict = "\(status)"
-        record.isDenied = [401, 403, 429].contains(status)
+    private func note(_ verdict: String, isDenied: Bool) {
+        guard var record else { return }
+        self.record = nil
+        record.verdict = verdict
+        record.isDenied = isDenied
         trail.note(record)
     }
 }

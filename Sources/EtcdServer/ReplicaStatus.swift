@@ -4,7 +4,7 @@ package import Raft
 package import RuntimeCore
 import Synchronization
 
-/// Written by the consensus and apply roles only; each value is current on its own, they are not
+/// Written by the roles only; each value is current on its own, they are not
 /// a consistent set.
 package final class ReplicaStatus: Sendable {
     private let leaderValue = Atomic<UInt64>(0)

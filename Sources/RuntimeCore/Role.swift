@@ -3,8 +3,8 @@
 /// One single-threaded owner. Sees only inputs, writes only outputs, runs to completion.
 ///
 /// `run` is called with what waits in the owner's mailbox, or with nothing when `wakeAt` has
-/// passed. It never blocks on another role. Production calls it on the thread that built the role;
-/// simulation calls it from its scheduler with prefixes of the backlog.
+/// passed. It never blocks on another role. Production calls it on one thread at a time, not
+/// always the same; simulation calls it from its scheduler with prefixes of the backlog.
 package protocol Role: SendableMetatype, ~Copyable {
     associatedtype Input: Sendable
     associatedtype Output: Sendable

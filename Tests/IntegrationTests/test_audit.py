@@ -152,3 +152,14 @@ def test_wrong_limits_are_named(limit):
         assert limit in member.log() and "is not PREFIX=RATE" in member.log()
     finally:
         member.close()
+
+
+def test_requests_whose_client_goes_away_are_noted(audited):
+    member, path = audited
+    with rawhttp.Wire(member.address) as wire:
+        wire.send(b"GET /v2/keys/later?wait=true HTTP/1.1\r\nHost: x\r\n\r\n")
+        # It waits once the head of the answer is there.
+        noted(path, method="GET /v2/keys/later", verdict="200")
+    with rawhttp.Wire(member.address) as wire:
+        wire.send(b"PUT /v2/keys/left?value=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    noted(path, method="PUT /v2/keys/left")

@@ -317,7 +317,8 @@ def test_stopping(pair, start):
         busy.send(create("a"))
         assert busy.next()[0] == TEXT
         member.signal(15)
-        assert idle.rest() == [ENDED]
+        # Whether there is a last word before the end depends on which of the two comes first.
+        assert idle.rest()[-1] == ENDED
         assert busy.rest()[-1] == ENDED
         idle.close()
         busy.close()
