@@ -107,6 +107,20 @@ package struct ConfigURL: Sendable, Hashable, Comparable, CustomStringConvertibl
         host == "localhost" || host == "::1" || (host.hasPrefix("127.") && hostIsIP)
     }
 
+    /// Equal texts, or names of the same address.
+    ///
+    /// - Parameter resolve: the addresses of a host name; called only where the texts differ.
+    package func isSamePlace(as other: ConfigURL, resolve: (_ host: String) -> [String]) -> Bool {
+        if text == other.text { return true }
+        guard scheme == other.scheme, port == other.port, !scheme.isUnix else { return false }
+        if host == other.host { return true }
+        // `localhost` is never resolved, as etcd has it.
+        func addresses(_ url: ConfigURL) -> Set<String> {
+            url.hostIsIP || url.host == "localhost" ? [url.host] : Set(resolve(url.host))
+        }
+        return !addresses(self).isDisjoint(with: addresses(other))
+    }
+
     package static func isIP(_ text: String) -> Bool {
         var v4 = in_addr()
         var v6 = in6_addr()

@@ -53,7 +53,7 @@ extension ConfigValidation {
         var isBroken = false
         for item in items {
             do {
-                entries.append(try ConfigValidation.entry(item))
+                entries.append(try ClusterEntry(item))
             } catch {
                 isBroken = true
                 self.error(
@@ -64,12 +64,6 @@ extension ConfigValidation {
         return isBroken ? nil : entries
     }
 
-    private static func entry(_ item: String) throws(ValueError) -> ClusterEntry {
-        let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            .map(\.trimmingBlanks)
-        return ClusterEntry(name: parts[0], url: try ConfigURL(parts.count == 2 ? parts[1] : ""))
-    }
-
     /// The entry as it most likely should have been: with a name, with a scheme.
     private func correctedEntry(_ item: String) -> String {
         let candidates = [
@@ -77,7 +71,7 @@ extension ConfigValidation {
             "\(name)=http://\(item)",
         ]
         for candidate in candidates {
-            guard let entry = try? ConfigValidation.entry(candidate), !entry.name.isEmpty else {
+            guard let entry = try? ClusterEntry(candidate), !entry.name.isEmpty else {
                 continue
             }
             return "\(entry.name)=\(entry.url.text)"
@@ -207,19 +201,8 @@ extension ConfigValidation {
         return settings.line("initial-cluster", items.joined(separator: ","))
     }
 
-    /// Equal texts, or names of the same address.
     private func isSamePlace(_ left: ConfigURL, _ right: ConfigURL) -> Bool {
-        if left.text == right.text { return true }
-        guard left.scheme == right.scheme, left.port == right.port, !left.scheme.isUnix else {
-            return false
-        }
-        if left.host == right.host { return true }
-        return !addresses(left).isDisjoint(with: addresses(right))
-    }
-
-    /// `localhost` is never resolved, as etcd has it.
-    private func addresses(_ url: ConfigURL) -> Set<String> {
-        url.hostIsIP || url.host == "localhost" ? [url.host] : Set(host.resolve(url.host))
+        left.isSamePlace(as: right, resolve: host.resolve)
     }
 
     // MARK: The others

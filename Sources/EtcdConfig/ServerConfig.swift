@@ -4,6 +4,18 @@ package struct ServerConfig: Sendable, Hashable {
     package struct ClusterEntry: Sendable, Hashable {
         package let name: String
         package let url: ConfigURL
+
+        package init(name: String, url: ConfigURL) {
+            self.name = name
+            self.url = url
+        }
+
+        /// Reads `name=url`.
+        package init(_ item: String) throws(ValueError) {
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                .map(\.trimmingBlanks)
+            self.init(name: parts[0], url: try ConfigURL(parts.count == 2 ? parts[1] : ""))
+        }
     }
 
     package enum LogLevel: String, Sendable, CaseIterable {
