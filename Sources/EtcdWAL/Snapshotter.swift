@@ -90,6 +90,48 @@ package final class Snapshotter {
         }
     }
 
+    /// All snapshot files, newest first, with what they hold or what is wrong with them. Changes
+    /// nothing.
+    package func survey() throws(WALError) -> [(path: String, content: Result<Snapshot, Damage>)] {
+        try withFileErrors { () throws(FileError) in
+            let names = try fileSystem.list(directory)
+                .filter { $0.hasSuffix(Snapshotter.suffix) }.sorted(by: >)
+            var files: [(path: String, content: Result<Snapshot, Damage>)] = []
+            for name in names {
+                let path = "\(directory)/\(name)"
+                let content = Bytes(try fileSystem.contents(of: path))
+                files.append((path, Snapshotter.examine(content, named: name)))
+            }
+            return files
+        }
+    }
+
+    /// Why a snapshot file cannot be used.
+    package struct Damage: Error, Sendable, CustomStringConvertible {
+        package let description: String
+    }
+
+    private static func examine(_ content: Bytes, named name: String) -> Result<Snapshot, Damage> {
+        if content.isEmpty { return .failure(Damage(description: "the file is empty")) }
+        guard let envelope = try? SnapshotEnvelope(decoding: content), !envelope.data.isEmpty else {
+            return .failure(Damage(description: "not a snapshot file, or cut off"))
+        }
+        let crc = CRC32C.checksum(envelope.data)
+        guard envelope.crc == crc else {
+            return .failure(
+                Damage(description: "checksum \(envelope.crc), but the content has \(crc)"))
+        }
+        guard let snapshot = decode(content) else {
+            return .failure(Damage(description: "the content is no snapshot"))
+        }
+        let metadata = snapshot.metadata
+        let wanted = HexPair.text(metadata.term.rawValue, metadata.index.rawValue, suffix: suffix)
+        guard name == wanted else {
+            return .failure(Damage(description: "it holds what belongs into \(wanted)"))
+        }
+        return .success(snapshot)
+    }
+
     /// `nil` when the file is damaged.
     static func decode(_ content: Bytes) -> Snapshot? {
         guard let envelope = try? SnapshotEnvelope(decoding: content), envelope.crc != 0,
