@@ -138,9 +138,18 @@ let package = Package(
                 logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio),
+        // Level 7 as well: the tools for data at rest.
+        module(
+            "EtcdTools",
+            [
+                "EtcdBackend", "EtcdConfig", "EtcdMVCC", "EtcdMembership", "EtcdProto",
+                "EtcdServer", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         // Level 8: the program.
         .executableTarget(
-            name: "etcd-swift", dependencies: ["EtcdDaemon"], swiftSettings: settings),
+            name: "etcd-swift", dependencies: ["EtcdDaemon", "EtcdTools"],
+            swiftSettings: settings),
         // Linux, and Debian's C libraries.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
@@ -218,6 +227,12 @@ let package = Package(
                 nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
+        tests(
+            "EtcdToolsTests",
+            [
+                "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "EtcdTools", "EtcdWAL", "Raft", "RuntimeCore", "RuntimePosix",
+            ]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),
     ]
 )

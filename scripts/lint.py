@@ -14,7 +14,7 @@ LEVELS = {
     "EtcdServer": 4, "EtcdNet": 4, "EtcdConfig": 4,
     "EtcdEdge": 5, "EtcdTransport": 5,
     "EtcdGRPC": 6, "EtcdHTTP": 6,
-    "EtcdDaemon": 7,
+    "EtcdDaemon": 7, "EtcdTools": 7,
     "etcd-swift": 8,
     "CLinux": -1, "CCrypt": -1, "CNGHTTP2": -1, "CSystemd": -1,
 }
