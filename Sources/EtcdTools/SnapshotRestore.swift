@@ -23,6 +23,11 @@ struct SnapshotRestore {
     /// Makes the directory, whole or not at all: what a failure leaves is removed.
     func run(now: WallTime) throws(ToolError) {
         let madeRoot = try checkPlaces()
+        let fields: KeyValuePairs = [
+            "path": source, "wal-dir": directory.log, "data-dir": directory.root,
+            "snap-dir": directory.snapshots,
+        ]
+        ToolOutput.note("restoring snapshot", fields)
         do {
             try copyDatabase()
             try Bootstrap.restore(
@@ -34,6 +39,7 @@ struct SnapshotRestore {
             if let error = error as? BootstrapError { throw ToolError(error) }
             throw error as? ToolError ?? ToolError("\(error)")
         }
+        ToolOutput.note("restored snapshot", fields)
     }
 
     /// - Returns: the root was not there before.
@@ -155,13 +161,7 @@ extension SnapshotRestore {
                 token: invocation.text("initial-cluster-token"),
                 peerURLs: invocation.text("initial-advertise-peer-urls")),
             skipsDigest: invocation.isOn("skip-hash-check"), revisionBump: bump)
-        let fields: KeyValuePairs = [
-            "path": restore.source, "wal-dir": directory.log, "data-dir": root,
-            "snap-dir": directory.snapshots,
-        ]
-        ToolOutput.note("restoring snapshot", fields)
         try restore.run(now: SystemClock().now().wall)
-        ToolOutput.note("restored snapshot", fields)
         return 0
     }
 }
