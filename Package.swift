@@ -232,6 +232,7 @@ let package = Package(
             [
                 "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
                 "EtcdTools", "EtcdWAL", "Raft", "RuntimeCore", "RuntimePosix",
+                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),
     ]

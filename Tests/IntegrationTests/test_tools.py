@@ -197,7 +197,7 @@ def test_bump_revision(source, etcdutl, closing):
         with Client(member.client) as client:
             raised = source.picture["revision"] + 1_000_000_000
             assert client.get("empty").header.revision == raised
-            assert client.get("empty", revision=raised - 1).code == "OUT_OF_RANGE"
+            assert client.call("Range", key="empty", revision=raised - 1).code == "OUT_OF_RANGE"
             watch = client.watch("k/1", start_revision=source.picture["revision"])
             with watch as stream:
                 answers = [stream.next(), stream.next()]
