@@ -112,6 +112,7 @@ let package = Package(
             ["EtcdMembership", "EtcdNet", "EtcdProto", "Protobuf", "Raft", "RuntimeCore", logging]
                 + nio),
         module("EtcdEdge", ["EtcdServer"] + nio),
+        module("EtcdClient", ["EtcdNet", "EtcdProto", "RuntimeCore"] + nio),
         // Level 6: the front ends.
         module(
             "EtcdGRPC",
@@ -127,12 +128,18 @@ let package = Package(
                 "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
+        module(
+            "EtcdDiscovery",
+            [
+                "CResolver", "EtcdClient", "EtcdConfig", "EtcdNet", "EtcdProto", "Protobuf",
+                "RuntimeCore", logging,
+            ] + nio),
         // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC",
-                "EtcdHTTP",
+                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdClient", "EtcdConfig", "EtcdDiscovery",
+                "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
@@ -142,16 +149,17 @@ let package = Package(
         module(
             "EtcdTools",
             [
-                "EtcdBackend", "EtcdConfig", "EtcdMVCC", "EtcdMembership", "EtcdProto",
-                "EtcdServer", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ]),
+                "EtcdBackend", "EtcdClient", "EtcdConfig", "EtcdMVCC", "EtcdMembership", "EtcdNet",
+                "EtcdProto", "EtcdServer", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore",
+                "RuntimePosix", .product(name: "Crypto", package: "swift-crypto"),
+            ] + nio),
         // Level 8: the program.
         .executableTarget(
-            name: "etcd-swift", dependencies: ["EtcdDaemon", "EtcdTools"],
+            name: "etcd-swift", dependencies: ["EtcdDaemon", "EtcdDiscovery", "EtcdTools"],
             swiftSettings: settings),
         // Linux, and Debian's C libraries.
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CResolver"),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(
             name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
@@ -225,6 +233,13 @@ let package = Package(
                 "EtcdAuth", "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
                 "EtcdServer", "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", "Simulator",
                 nioTesting, logging,
+            ] + nio),
+        tests("EtcdClientTests", ["EtcdClient", "EtcdNet", "EtcdProto", "RuntimeCore"] + nio),
+        tests(
+            "EtcdDiscoveryTests",
+            [
+                "EtcdClient", "EtcdConfig", "EtcdDiscovery", "EtcdNet", "EtcdProto", "RuntimeCore",
+                logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests(

@@ -6,6 +6,7 @@ extension ConfigValidation {
     /// - Returns: the entries of the initial cluster, the own entry alone when none are given.
     mutating func checkCluster() -> [ClusterEntry] {
         checkBootstrapChoice()
+        checkDiscovery()
         let given = settings.isSet("initial-cluster") ? settings.text("initial-cluster") : ""
         guard !given.trimmingBlanks.isEmpty else {
             return advertisedPeerURLs.map { ClusterEntry(name: name, url: $0) }
@@ -35,9 +36,11 @@ extension ConfigValidation {
                     + "\"initial-cluster\", \"discovery\", \"discovery-endpoints\" or "
                     + "\"discovery-srv\"")
         }
-        if ways.contains("discovery"), !isNew {
+        if let way = ways.first(where: { ["discovery", "discovery-endpoints"].contains($0) }),
+            !isNew
+        {
             error(
-                "discovery",
+                way,
                 "discovery URL should not be set when joining existing initial cluster")
         }
     }

@@ -16,6 +16,15 @@ package struct ServerConfig: Sendable, Hashable {
                 .map(\.trimmingBlanks)
             self.init(name: parts[0], url: try ConfigURL(parts.count == 2 ? parts[1] : ""))
         }
+
+        /// Reads `name=url[,name=url…]`.
+        package static func list(_ text: String) throws(ValueError) -> [ClusterEntry] {
+            var entries: [ClusterEntry] = []
+            for item in text.split(separator: ",") where !item.trimmingBlanks.isEmpty {
+                entries.append(try ClusterEntry(String(item)))
+            }
+            return entries
+        }
     }
 
     package enum LogLevel: String, Sendable, CaseIterable {
@@ -125,7 +134,10 @@ package struct ServerConfig: Sendable, Hashable {
     /// In the order given. A member with several URLs has several entries.
     package let initialCluster: [ClusterEntry]
     package let isNewCluster: Bool
+    /// The token of the discovery service where one is asked.
     package let initialClusterToken: String
+    /// Where the members come from when it is not `initialCluster`, which then holds this one only.
+    package let discovery: DiscoverySettings?
     package let strictReconfigCheck: Bool
     package let preVote: Bool
     package let forceNewCluster: Bool

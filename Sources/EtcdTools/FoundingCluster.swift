@@ -15,12 +15,10 @@ struct FoundingCluster {
     ///   - peerURLs: what the local member advertises, with commas.
     init(name: String, cluster: String, token: String, peerURLs: String) throws(ToolError) {
         let advertised: [ConfigURL]
-        var entries: [ServerConfig.ClusterEntry] = []
+        let entries: [ServerConfig.ClusterEntry]
         do throws(ValueError) {
             advertised = try ConfigURL.list(peerURLs)
-            for item in cluster.split(separator: ",") where item.contains(where: { $0 != " " }) {
-                entries.append(try ServerConfig.ClusterEntry(String(item)))
-            }
+            entries = try ServerConfig.ClusterEntry.list(cluster)
         } catch {
             throw ToolError("\(error)")
         }

@@ -66,7 +66,10 @@ package enum RecoveryTools {
             QuorumRecovery.command,
             ToolCommand(
                 use: "snapshot <subcommand>", short: "Manages etcd node snapshots",
-                subcommands: [SnapshotRestore.command, SnapshotStatus.command]),
+                subcommands: [
+                    SnapshotRestore.command, SnapshotSave.command(isHidden: program == "etcdutl"),
+                    SnapshotStatus.command,
+                ]),
             ToolCommand(
                 use: "version", short: "Prints the version of \(program)", body: printVersion),
         ]

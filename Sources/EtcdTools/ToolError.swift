@@ -11,6 +11,7 @@ enum ToolExit {
     static let failure: Int32 = 1
     static let badConnection: Int32 = 2
     static let badFeature: Int32 = 4
+    static let interrupted: Int32 = 5
     static let badArguments: Int32 = 128
 }
 

@@ -37,8 +37,10 @@ struct ToolFlag: Sendable {
         ToolFlag(name, shorthand, .text, initial, isRequired, help)
     }
 
-    static func boolean(_ name: String, _ help: String, shorthand: Character? = nil) -> ToolFlag {
-        ToolFlag(name, shorthand, .boolean, "false", false, help)
+    static func boolean(
+        _ name: String, _ help: String, shorthand: Character? = nil, initial: Bool = false
+    ) -> ToolFlag {
+        ToolFlag(name, shorthand, .boolean, String(initial), false, help)
     }
 
     static func unsigned(_ name: String, _ help: String) -> ToolFlag {

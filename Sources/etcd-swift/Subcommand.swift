@@ -1,6 +1,7 @@
 //  The commands that the program knows besides running a member: by the name of the program, or by
 //  the first argument.
 
+import EtcdDiscovery
 import EtcdTools
 
 enum Subcommand {
@@ -14,6 +15,7 @@ enum Subcommand {
     private static let bodies: [String: Body] = [
         "check": tool("check"),
         "defrag": tool("defrag"),
+        "discovery": { await DiscoveryCommand.run(arguments: $1) },
         "hashkv": tool("hashkv"),
         "recover": tool("recover"),
         "snapshot": tool("snapshot"),
