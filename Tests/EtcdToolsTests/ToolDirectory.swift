@@ -62,7 +62,8 @@ final class ToolDirectory {
         return written
     }
 
-    /// A database with `keys` keys, one revision each from 2 on, whose effects reach up to `applied`.
+    /// A database with `keys` keys, one revision each from 2 on; `applied` is the last entry whose
+    /// effects it says to hold.
     func makeDatabase(_ path: String, keys: Int, applied: UInt64 = 3) throws {
         let backend = try Backend.open(
             path: path, in: files, buckets: V3Keyspace.buckets, settings: Backend.Settings())

@@ -10,6 +10,8 @@ import shutil
 import pytest
 
 import harness
+import tls_certs
+import tls_member
 import v3_content
 import v3_reference
 from v3_client import Client, done
@@ -378,3 +380,95 @@ def test_recovered_elsewhere(closing):
         survivor.start().wait_ready()
         assert [member["peerURLs"] for member in survivor.members()] == [[moved]]
         assert on(survivor, lambda client: client.value("key")) == b"value"
+
+
+def save(member, path, *flags, endpoint=None, environment=None):
+    words = [US, "snapshot", "save", str(path), "--endpoints", endpoint or member.client, *flags]
+    clean = {name: "" for name in os.environ if name.startswith("ETCDCTL_")}
+    result = harness.run(words, environment={**clean, **(environment or {})})
+    return result.returncode, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("binary", [ETCD34, ETCD35, US], ids=["3.4", "3.5", "ours"])
+def test_save(binary, start, tmp_path, etcdutl):
+    """What ours saves of every server is what etcdctl saves, and restores."""
+    member = start(binary=binary)
+    on(member, v3_content.fill)
+    picture = on(member, v3_content.picture)
+    image, theirs = tmp_path / "ours.db", tmp_path / "theirs.db"
+    assert save(member, image)[:2] == (0, f"Snapshot saved at {image}\n")
+    harness.run([ETCDCTL35, "--endpoints", member.client, "snapshot", "save", str(theirs)],
+                environment={"ETCDCTL_API": "3"}, check=True)
+    assert sorted(os.listdir(tmp_path)) == ["ours.db", "theirs.db"]
+    assert (outcome(ETCDUTL35, "snapshot", "status", image)
+            == outcome(ETCDUTL35, "snapshot", "status", theirs))
+    assert image.stat().st_mode & 0o777 == 0o600
+    restored = harness.Member("restored", US)
+    try:
+        assert restore(ETCDUTL35, image, restored)[0] == 0
+        restored.start().wait_ready()
+        assert on(restored, v3_content.picture) == picture
+    finally:
+        restored.close()
+
+
+def test_save_with_login(start, tmp_path):
+    """Users and passwords by flag or variable; a refusal says why and leaves no file."""
+    member = start()
+    with Client(member.client) as client:
+        for user in ("root", "other"):
+            done(client.call("UserAdd", name=user, password=f"{user}-word"))
+        done(client.call("RoleAdd", name="root"))
+        done(client.call("UserGrantRole", user="root", role="root"))
+        done(client.call("AuthEnable"))
+    image = tmp_path / "image.db"
+    for flags, environment in [
+            (["--user", "root:root-word"], {}), (["--user", "root", "--password=root-word"], {}),
+            ([], {"ETCDCTL_USER": "root:root-word"}),
+            (["--user=root"], {"ETCDCTL_PASSWORD": "root-word"})]:
+        assert save(member, image, *flags, environment=environment)[0] == 0
+        image.unlink()
+    for flags, words in [([], "user name is empty"), (["--user", "root:wrong"], "authentication failed"),
+                         (["--user", "other:other-word"], "permission denied")]:
+        code, _, errors = save(member, image, *flags)
+        assert code == 5 and words in errors
+        assert os.listdir(tmp_path) == []
+
+
+def test_save_over_tls(closing, tmp_path):
+    """Certificates as etcdctl takes them."""
+    ca, stranger = tls_certs.Authority(tmp_path, "ca"), tls_certs.Authority(tmp_path, "stranger")
+    server = ca.leaf("server", san="IP:127.0.0.1", usage="serverAuth,clientAuth")
+    pair, wrong = ca.leaf("client", cn="client"), stranger.leaf("wrong", cn="client")
+    member = closing(tls_member.SecureMember(
+        "secure", client_flags=tls_member.authority_flags(ca, server)))
+    member.start().wait_ready()
+    image = tmp_path / "image.db"
+    bare = member.secure.removeprefix("https://")
+    trust = ["--cacert", ca.cert]
+    for endpoint in (member.secure, bare):
+        assert save(member, image, *trust, "--cert", pair.cert, "--key", pair.key,
+                    endpoint=endpoint)[0] == 0
+        image.unlink()
+    for flags in (trust, [*trust, "--cert", wrong.cert, "--key", wrong.key],
+                  ["--cert", pair.cert, "--key", pair.key]):
+        code, _, errors = save(member, image, *flags, endpoint=member.secure)
+        assert code == 5 and errors.count("Error: ") == 1, errors
+        assert not image.exists() and not os.path.exists(f"{image}.part")
+    code, _, errors = save(member, image, "--cert", pair.cert, endpoint=member.secure)
+    assert (code, "both --cert and --key" in errors) == (128, True)
+
+
+def test_save_refusals(tmp_path):
+    """Nobody to ask, too many to ask, nowhere to write."""
+    image = tmp_path / "image.db"
+    port = harness.free_port()
+    code, _, errors = save(None, image, endpoint=f"127.0.0.1:{port}")
+    assert code == 5 and str(port) in errors
+    code, _, errors = save(None, image, endpoint="a:1,b:2")
+    assert (code, errors) == (
+        5, "Error: snapshot must be requested to one selected node, not multiple [a:1 b:2]\n")
+    code, _, errors = save(None, tmp_path / "no/such/place", endpoint=f"127.0.0.1:{port}")
+    assert code == 5 and "no such file or directory" in errors
+    assert outcome(US, "snapshot", "save") == outcome(ETCDCTL35, "snapshot", "save")
+    assert os.listdir(tmp_path) == []
