@@ -31,7 +31,7 @@ import Testing
                 argumentCount: 1, body: { _ in 0 }),
         ])
 
-    private func read(_ line: String) throws(ToolError) -> (ToolPath, ToolInvocation?) {
+    private func read(_ line: String) throws -> (ToolPath, ToolInvocation?) {
         var path = ToolPath(root: Self.tree)
         let rest = try path.resolve(line.split(separator: " ").map { String($0) })
         let invocation = try path.parse(rest)
@@ -95,18 +95,18 @@ import Testing
             ("hashkv a b", "accepts 1 arg(s), received 2"),
         ])
     func refusals(_ line: String, _ message: String) {
-        #expect(throws: ToolError.usage(message)) { () throws(ToolError) in _ = try read(line) }
+        #expect(throws: ToolError.usage(message)) { _ = try read(line) }
     }
 
     @Test("A command that is not there is named, with those that may have been meant")
     func unknown() {
         #expect(throws: ToolError.unknownCommand("unknown command \"nosuch\" for \"tool\"")) {
-            () throws(ToolError) in _ = try read("nosuch")
+            _ = try read("nosuch")
         }
         #expect(
             throws: ToolError.unknownCommand(
                 "unknown command \"snapshott\" for \"tool\"\n\nDid you mean this?\n\tsnapshot\n")
-        ) { () throws(ToolError) in _ = try read("snapshott") }
+        ) { _ = try read("snapshott") }
     }
 
     @Test("Help texts have cobra's layout")

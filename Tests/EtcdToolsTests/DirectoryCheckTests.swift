@@ -1,9 +1,12 @@
 //  A check finds what a member would stumble over, and says where it is.
 
+import EtcdMembership
+import EtcdProto
 import EtcdServer
 import EtcdWAL
 import Raft
 import RuntimeCore
+import RuntimePosix
 import Testing
 
 @testable import EtcdTools
@@ -138,7 +141,7 @@ import Testing
         let metadata = SnapshotMetadata(
             confState: ConfState(voters: ToolDirectory.founders.map(\.id)), index: 40, term: 2)
         try opened.snapshotter.save(Snapshot(metadata: metadata, data: store))
-        try opened.wal.saveSnapshot(.init(index: 40, term: 2, confState: metadata.confState))
+        try opened.wal.saveSnapshot(WALSnapshot(index: 40, term: 2, confState: metadata.confState))
         opened.wal.close()
         let path = "\(place.data.snapshots)/0000000000000002-0000000000000028.snap"
         let sound = try DirectorySurvey(place.data)

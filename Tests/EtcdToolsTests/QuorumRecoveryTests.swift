@@ -3,8 +3,10 @@
 import EtcdMembership
 import EtcdProto
 import EtcdServer
+import EtcdWAL
 import Raft
 import RuntimeCore
+import RuntimePosix
 import Testing
 
 @testable import EtcdTools
