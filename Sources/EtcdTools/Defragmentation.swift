@@ -18,8 +18,10 @@ enum Defragmentation {
         ],
         body: { invocation in
             let root = invocation.text("data-dir")
+            let directory = DataDirectory(root: root, walDirectory: "")
             do throws(ToolError) {
-                try run(DataDirectory(root: root, walDirectory: "").database)
+                try run(directory.database)
+                try Ownership.adopt(directory)
             } catch {
                 throw ToolError(
                     "Failed to defragment etcd data[\(root)] (\(error.message))",

@@ -31,6 +31,11 @@ struct DirectorySurvey {
 
     var damages: Int { findings.count { $0.severity == .damage } }
 
+    /// A member could start: what is damaged is at most a snapshot file that it passes over.
+    var canStart: Bool {
+        !findings.contains { $0.severity == .damage && !$0.path.hasSuffix(".snap") }
+    }
+
     /// - Throws: when nothing can be said: there is no such directory, or a member runs in it.
     init(_ directory: DataDirectory) throws(ToolError) {
         self.directory = directory
@@ -73,9 +78,10 @@ struct DirectorySurvey {
     // MARK: snapshots
 
     private mutating func readSnapshots() throws(ToolError) {
+        let snapshotter = Snapshotter(fileSystem: files, directory: directory.snapshots)
         let found: [(path: String, content: Result<Snapshot, Snapshotter.Damage>)]
         do throws(WALError) {
-            found = try Snapshotter(fileSystem: files, directory: directory.snapshots).survey()
+            found = try snapshotter.survey()
         } catch {
             guard error.kind == .missing else { throw ToolError(error) }
             add(.damage, directory.snapshots, "the directory is missing")
@@ -99,7 +105,15 @@ struct DirectorySurvey {
                 }
             }
         }
-        checkStart(noted)
+        if let newest = noted.max(by: { $0.index < $1.index }),
+            newest.index > snapshot?.metadata.index ?? 0
+        {
+            let path = snapshotter.path(of: newest)
+            if !findings.contains(where: { $0.path == path }) {
+                add(.damage, path, index: newest.index, "the log notes it, but it is not there")
+            }
+        }
+        checkStart()
     }
 
     /// The v2 store and the membership inside a snapshot.
@@ -117,15 +131,9 @@ struct DirectorySurvey {
     }
 
     /// Is there a place in the log from which a member can start?
-    private mutating func checkStart(_ noted: [WALSnapshot]) {
+    private mutating func checkStart() {
         guard let log else { return }
         let start = snapshot?.metadata.index ?? 0
-        if let newest = noted.max(by: { $0.index < $1.index }), newest.index > start {
-            add(
-                .damage, directory.snapshots, index: newest.index,
-                "the log notes a snapshot at index \(newest.index), term \(newest.term), but there "
-                    + "is no sound file of it")
-        }
         if log.firstIndex > start.next {
             add(
                 .damage, directory.log, index: log.firstIndex,

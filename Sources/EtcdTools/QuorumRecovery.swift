@@ -20,12 +20,12 @@ struct QuorumRecovery {
     /// What was done, line by line.
     func run() throws(ToolError) -> [String] {
         let survey = try DirectorySurvey(directory)
-        if survey.damages > 0 {
+        if !survey.canStart {
             throw ToolError(
                 DirectoryCheck.text(survey)
                     + "Nothing was changed. Take another member's directory, or restore a backup.")
         }
-        do throws(BootstrapError) {
+        do {
             var opened = try Bootstrap.open(directory, in: PosixFileSystem())
             defer { opened.wal.close() }
             let keyspace = V2Keyspace()
@@ -35,9 +35,11 @@ struct QuorumRecovery {
             let result = try Bootstrap.forceNewCluster(
                 &opened, applied: survey.database?.applied ?? 0, peerURLs: peerURLs ?? [],
                 uncommitted: .kept, movesTo: peerURLs)
+            opened.wal.close()
+            try Ownership.adopt(directory)
             return report(result, local: opened.localID, before: before)
         } catch {
-            throw ToolError(error)
+            throw error as? ToolError ?? ToolError("\(error)")
         }
     }
 

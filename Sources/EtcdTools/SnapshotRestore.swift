@@ -33,6 +33,7 @@ struct SnapshotRestore {
             try Bootstrap.restore(
                 directory, in: files, localID: founders.local.id, founders: founders.members,
                 revisionBump: revisionBump, now: now)
+            try Ownership.adopt(directory)
         } catch {
             removeAll(madeRoot)
             if let error = error as? FileError { throw ToolError(error) }

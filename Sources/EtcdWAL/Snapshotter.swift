@@ -90,6 +90,13 @@ package final class Snapshotter {
         }
     }
 
+    /// Where the file of a snapshot is, if there is one.
+    package func path(of snapshot: WALSnapshot) -> String {
+        let name = HexPair.text(
+            snapshot.term.rawValue, snapshot.index.rawValue, suffix: Snapshotter.suffix)
+        return "\(directory)/\(name)"
+    }
+
     /// All snapshot files, newest first, with what they hold or what is wrong with them. Changes
     /// nothing.
     package func survey() throws(WALError) -> [(path: String, content: Result<Snapshot, Damage>)] {

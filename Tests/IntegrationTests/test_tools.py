@@ -1,6 +1,7 @@
 """The tools for data at rest, beside the real etcdutl 3.5: the same words, codes and hashes;
 directories restored by ours under every server; damage named; a lost quorum recovered."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -118,8 +119,8 @@ def test_as_subcommands(source):
     """The program's own name serves as well."""
     words = ["snapshot", "status", source.image]
     assert outcome(US, *words) == outcome(ETCDUTL35, *words)
-    assert outcome(US, "version")[1].startswith("etcd-swift version: ")
-    assert "etcd-swift snapshot restore <filename>" in outcome(US, "snapshot", "restore", "-h")[1]
+    assert outcome(US, "version")[1].startswith(f"{os.path.basename(US)} version: 3.5.")
+    assert "snapshot restore <filename> --data-dir" in outcome(US, "snapshot", "restore", "-h")[1]
 
 
 def restore(program, image, member, *more):
@@ -472,3 +473,40 @@ def test_save_refusals(tmp_path):
     assert code == 5 and "no such file or directory" in errors
     assert outcome(US, "snapshot", "save") == outcome(ETCDCTL35, "snapshot", "save")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_ownership(source, etcdutl, closing, tmp_path):
+    """What root makes in the directory of another user's service, that user can open."""
+    stranger = 12345
+    member = closing(harness.Member("restored"))
+    data = os.path.join(member.directory, "data")
+    log = tmp_path / "log"
+    os.mkdir(data)
+    os.chown(data, stranger, stranger)
+    flags = ["--data-dir", data, "--wal-dir", log]
+
+    def owners():
+        return {os.lstat(os.path.join(folder, name)).st_uid
+                for place in (data, log) for folder, folders, names in os.walk(place)
+                for name in (*folders, *names)}
+    member.data_dir = data
+    assert restore(etcdutl, source.image, member, "--wal-dir", log)[0] == 0
+    assert owners() == {stranger} and os.stat(log).st_uid == stranger
+    assert outcome(etcdutl, "defrag", "--data-dir", data)[0] == 0
+    assert owners() == {stranger}
+    assert outcome(US, "recover", *flags)[0] == 0
+    assert owners() == {stranger}
+
+
+def test_readers_share(source, etcdutl, tmp_path):
+    """Any number of tools may look at one file; a member that writes keeps them out."""
+    image = tmp_path / "image.db"
+    shutil.copy(source.image, image)
+    image.chmod(0o400)
+    with open(image, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert outcome(etcdutl, "snapshot", "status", image)[0] == 0
+        fcntl.flock(other, fcntl.LOCK_EX)
+        code, _, errors = outcome(etcdutl, "snapshot", "status", image)
+        assert code == 1 and "in use by another process" in errors
