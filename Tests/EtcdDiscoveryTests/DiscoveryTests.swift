@@ -2,6 +2,7 @@
 
 import EtcdConfig
 import Logging
+import Synchronization
 import Testing
 
 @testable import EtcdDiscovery
