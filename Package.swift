@@ -147,7 +147,8 @@ let package = Package(
             ] + nio),
         // Level 8: the program.
         .executableTarget(
-            name: "etcd-swift", dependencies: ["EtcdDaemon", "EtcdDiscovery"], swiftSettings: settings),
+            name: "etcd-swift", dependencies: ["EtcdDaemon", "EtcdDiscovery"],
+            swiftSettings: settings),
         // Linux, and Debian's C libraries.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CResolver"),

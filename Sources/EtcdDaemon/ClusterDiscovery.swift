@@ -177,8 +177,7 @@ struct ClusterDiscovery: Sendable {
 
     private var shownToken: String {
         switch config.discovery {
-        case .service(let settings):
-            (try? DiscoveryURL(settings.url))?.shown ?? "the URL of --discovery"
+        case .service(let settings): ConfigURL.withoutUser(settings.url)
         case .registry(let settings): settings.token
         case .records, nil: ""
         }
@@ -200,7 +199,9 @@ extension ClientSettings {
         }
         connection.dialTimeout = .milliseconds(Int64(clamping: settings.dialMilliseconds))
         if settings.keepAliveMilliseconds > 0 {
-            connection.keepAlive = .milliseconds(Int64(clamping: settings.keepAliveMilliseconds))
+            // gRPC's clients have no shorter interval: servers end connections for less.
+            connection.keepAlive = .milliseconds(
+                max(10_000, Int64(clamping: settings.keepAliveMilliseconds)))
         }
         connection.keepAliveTimeout = .milliseconds(
             Int64(clamping: settings.keepAliveTimeoutMilliseconds))

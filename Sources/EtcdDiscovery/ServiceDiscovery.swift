@@ -17,15 +17,16 @@ package struct ServiceDiscovery: Sendable {
     let resolve: @Sendable (String) -> [String]
     let logger: Logger
     /// Handed in for the tests.
-    var lookUp: @Sendable (_ service: String, _ domain: String) async -> Result<
-        [ServiceRecord], DiscoveryError
-    > = { service, domain in
-        do throws(DiscoveryError) {
-            return .success(try await ServiceRecords.lookUp(service, domain: domain))
-        } catch {
-            return .failure(error)
+    var lookUp:
+        @Sendable (_ service: String, _ domain: String) async -> Result<
+            [ServiceRecord], DiscoveryError
+        > = { service, domain in
+            do throws(DiscoveryError) {
+                return .success(try await ServiceRecords.lookUp(service, domain: domain))
+            } catch {
+                return .failure(error)
+            }
         }
-    }
 
     package init(
         domain: String, suffix: String, name: String, advertised: [ConfigURL],

@@ -71,7 +71,9 @@ final class CallServer: HTTPHandler, RemoteCallHandler {
 
     var remoteCalls: (any RemoteCallHandler)? { self }
 
-    func plan(for head: EtcdNet.HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan { .ignore }
+    func plan(for head: EtcdNet.HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
+        .ignore
+    }
 
     func handle(_ head: EtcdNet.HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder) {
         responder.respond(status: 404, headers: [:], body: ByteBuffer())

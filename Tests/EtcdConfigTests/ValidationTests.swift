@@ -82,8 +82,8 @@ private let singleRules: [Refusal] = [
         ["--discovery-endpoints=h:1"],
         "both --discovery-token and --discovery-endpoints must be set"),
     Refusal(
-        ["--discovery-token=t", "--discovery-endpoints=h:1,,"],
-        "--discovery-endpoints must not contain empty endpoints"),
+        ["--discovery-token=t", "--discovery-endpoints=,"],
+        "both --discovery-token and --discovery-endpoints must be set"),
     Refusal(
         ["--discovery=http://d/t", "--discovery-cacert=c"],
         "both v2 discovery settings (discovery, discovery-proxy) and v3 discovery settings "

@@ -19,7 +19,8 @@ struct ServiceTests {
         plain: [ServiceRecord] = []
     ) throws -> ServiceDiscovery {
         var discovery = ServiceDiscovery(
-            domain: "example", suffix: suffix, name: "n1", advertised: try ConfigURL.list(advertised),
+            domain: "example", suffix: suffix, name: "n1",
+            advertised: try ConfigURL.list(advertised),
             resolve: { Self.hosts[$0] ?? [] }, logger: quiet)
         discovery.lookUp = { service, domain in
             let tail = suffix.isEmpty ? "" : "-\(suffix)"

@@ -13,10 +13,13 @@ from tls_certs import Authority
 from tls_member import SecureMember, authority_flags
 from v3_reference import ETCD35, HAVE35
 
-PROGRAMS = {"ours": OURS, "3.4": REFERENCE}
-V3_SERVICES = {"ours": OURS, "3.4": REFERENCE, **({"3.5": ETCD35} if HAVE35 else {})}
+PROGRAMS = {"ours": OURS, "3.4": REFERENCE, **({"3.5": ETCD35} if HAVE35 else {})}
 
-programs = pytest.mark.parametrize("program", PROGRAMS)
+programs = pytest.mark.parametrize("program", ["ours", "3.4"])
+# 3.4 wants records of etcd-server-ssl, whether it uses them or not.
+dns_programs = pytest.mark.parametrize("program", [p for p in PROGRAMS if p != "3.4"])
+dns_mixes = [mix for mix in (["ours"] * 3, ["3.5"] * 3, ["ours", "3.5", "ours"])
+             if HAVE35 or "3.5" not in mix]
 
 
 @pytest.fixture
@@ -32,14 +35,14 @@ def seekers(closing):
 
 # MARK: v2
 
-@pytest.mark.parametrize("service", PROGRAMS)
+@pytest.mark.parametrize("service", ["ours", "3.4"])
 @pytest.mark.parametrize("mix", [["ours"] * 3, ["3.4"] * 3, ["ours", "3.4", "ours"]],
                          ids=["ours", "3.4", "mixed"])
 def test_three_members_find_each_other_by_a_v2_token(start, seekers, service, mix):
     url = v2_token(start(binary=PROGRAMS[service]), 3)
     members = seekers(3, ["--discovery", url], mix)
     form(members)
-    cluster = {m.request("GET", "/v2/members").headers["x-etcd-cluster-id"] for m in members}
+    cluster = {m.request("GET", "/v2/members").header("X-Etcd-Cluster-ID") for m in members}
     assert len(cluster) == 1
 
 
@@ -154,7 +157,8 @@ def authority(tmp_path):
 def secure_service(closing, authority, binary=None, extra=()):
     pair = authority.leaf("service", san="IP:127.0.0.1,DNS:localhost",
                           usage="serverAuth,clientAuth")
-    flags = authority_flags(authority, pair, auth=False) + list(extra)
+    # Naming an authority would make it ask for certificates.
+    flags = ["--cert-file", pair.cert, "--key-file", pair.key, *extra]
     return closing(SecureMember("service", binary, client_flags=flags)).start().wait_ready()
 
 
@@ -188,9 +192,9 @@ def test_a_proxy_that_refuses_is_named(closing, seekers, authority):
 
 # MARK: v3
 
-@pytest.mark.parametrize("service", V3_SERVICES)
+@pytest.mark.parametrize("service", PROGRAMS)
 def test_three_members_find_each_other_by_a_v3_token(start, seekers, service):
-    server = start(binary=V3_SERVICES[service])
+    server = start(binary=PROGRAMS[service])
     flags = new_token("--size", "3", "--endpoints", server.client)
     assert flags[0] == "--discovery-token" and flags[2:] == ["--discovery-endpoints",
                                                              server.client]
@@ -228,7 +232,7 @@ def test_a_v3_token_that_cannot_be_used_is_named(start, seekers, case):
     assert f"failed to join discovery cluster ({expected})" in log
 
 
-@pytest.mark.parametrize("service", PROGRAMS)
+@pytest.mark.parametrize("service", ["ours", "3.4"])
 def test_a_v3_service_with_tls_and_users(closing, seekers, authority, service):
     server = secure_service(closing, authority, PROGRAMS[service])
     environment = {"ETCDCTL_API": "3", "ETCDCTL_CACERT": authority.cert}
@@ -281,8 +285,7 @@ def names(closing, tmp_path):
     return serve
 
 
-@pytest.mark.parametrize("mix", [["ours"] * 3, ["3.4"] * 3, ["ours", "3.4", "ours"]],
-                         ids=["ours", "3.4", "mixed"])
+@pytest.mark.parametrize("mix", dns_mixes, ids="-".join)
 @pytest.mark.parametrize("suffix", ["", "blue"])
 def test_three_members_find_each_other_by_dns(names, seekers, mix, suffix):
     more = ["--discovery-srv-name", suffix] if suffix else []
@@ -304,7 +307,7 @@ def test_three_members_find_each_other_by_dns_with_tls(names, seekers, authority
     form(members)
 
 
-@programs
+@dns_programs
 @pytest.mark.parametrize("case", ["nothing", "other port", "other scheme", "no address"])
 def test_records_that_do_not_fit_are_named(names, seekers, program, case):
     member = seekers(1, named_flags(), program)[0]
@@ -322,8 +325,7 @@ def test_records_that_do_not_fit_are_named(names, seekers, program, case):
     code, log = ended(member)
     expected = {
         "nothing": "lookup _etcd-server-ssl._tcp.example.test",
-        "other port": 'cannot find local etcd member "n0" in SRV records' if program == "ours"
-                      else "in SRV records",
+        "other port": 'cannot find local etcd member \\"n0\\" in SRV records',
         "other scheme": "scheme mismatch",
         "no address": "no such host",
     }[case]
@@ -351,8 +353,6 @@ def test_a_long_answer_is_read_over_tcp(names, seekers):
      "both --discovery-token and --discovery-endpoints must be set"),
     (["--discovery-endpoints", "h:1"],
      "both --discovery-token and --discovery-endpoints must be set"),
-    (["--discovery-token", "t", "--discovery-endpoints", "h:1,,"],
-     "--discovery-endpoints must not contain empty endpoints"),
     (["--discovery", "http://h/t", "--discovery-user", "u"], "both v2 discovery settings"),
     (["--discovery", "http://h/t", "--initial-cluster-state", "existing"],
      "discovery URL should not be set when joining existing initial cluster"),
