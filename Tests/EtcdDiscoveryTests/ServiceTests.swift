@@ -63,6 +63,14 @@ struct ServiceTests {
         #expect(text(entries) == "n1=https://m0.example:2380,0=http://m1.example:7001")
     }
 
+    @Test("who is no member needs no record")
+    func observer() async throws {
+        let entries = try await discovery("http://me:9", plain: three).members(withOwn: false)
+        #expect(
+            text(entries)
+                == "0=http://m0.example:2380,1=http://m1.example:2380,2=http://m2.example:2380")
+    }
+
     @Test("ends with etcd's words for what is wrong")
     func failures() async throws {
         let cases: [(ServiceDiscovery, String)] = [
