@@ -56,7 +56,8 @@ final class CallInbox: OutgoingCallReceiver {
     }
 }
 
-/// A running call. Ends when it is let go of. One reader at a time; otherwise callable from anywhere.
+/// A running call. Ends when it is let go of. One reader at a time; otherwise callable from any
+/// thread.
 package final class ClientStream<Response: ProtobufMessage>: Sendable {
     private let loop: any EventLoop
     private let inbox: NIOLoopBound<CallInbox>

@@ -66,12 +66,6 @@ extension ConfigValidation {
                 given("discovery-token") ? "discovery-endpoints" : "discovery-token",
                 "both --discovery-token and --discovery-endpoints must be set")
         }
-        if settings.isSet("discovery-endpoints"),
-            settings.list("discovery-endpoints").contains(where: { $0.trimmingBlanks.isEmpty })
-        {
-            error(
-                "discovery-endpoints", "--discovery-endpoints must not contain empty endpoints")
-        }
         if given("discovery-cert") != given("discovery-key") {
             error(
                 given("discovery-cert") ? "discovery-key" : "discovery-cert",
@@ -87,8 +81,11 @@ extension ConfigValidation {
         if discovers, host.isInitialized(dataDirectory, settings.text("wal-dir")) {
             note(
                 .warning, "discovery",
-                "discovery token is ignored since cluster already initialized; valid logs are "
-                    + "found", ["data-dir": dataDirectory])
+                given("discovery-srv")
+                    ? "server has already been initialized; the settings that form a cluster do "
+                        + "not count"
+                    : "discovery token is ignored since cluster already initialized; valid logs "
+                        + "are found", ["data-dir": dataDirectory])
         }
     }
 
@@ -118,7 +115,7 @@ extension ConfigValidation {
         }
         return DiscoverySettings.Registry(
             token: settings.text("discovery-token").trimmingBlanks,
-            endpoints: settings.list("discovery-endpoints").map(\.trimmingBlanks),
+            endpoints: settings.list("discovery-endpoints"),
             dialMilliseconds: settings.milliseconds("discovery-dial-timeout"),
             requestMilliseconds: settings.milliseconds("discovery-request-timeout"),
             keepAliveMilliseconds: settings.milliseconds("discovery-keepalive-time"),

@@ -60,7 +60,8 @@ extension Setting {
             "discovery-srv-name", .string, "", .clustering,
             "Suffix of the DNS service name."),
         Setting(
-            "discovery-token", .string, "", .clustering, "Token of the v3 discovery service.", yaml: .at("discovery-config.token")),
+            "discovery-token", .string, "", .clustering, "Token of the v3 discovery service.",
+            yaml: .at("discovery-config.token")),
         Setting(
             "discovery-endpoints", .list, "", .clustering,
             "Endpoints of the v3 discovery service.",

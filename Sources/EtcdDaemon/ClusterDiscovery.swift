@@ -45,37 +45,66 @@ struct ClusterDiscovery: Sendable {
         }
     }
 
+    /// The members of the cluster once it is complete, for somebody who is none of them; nothing
+    /// is registered.
+    func observe() async throws(BootstrapError) -> [ServerConfig.ClusterEntry] {
+        do throws(DiscoveryError) {
+            switch config.discovery {
+            case nil: return config.initialCluster
+            case .records(let domain, let suffix):
+                return try await records(domain, suffix).members(withOwn: false)
+            case .service(let settings):
+                let client = try httpClient()
+                defer { client.shutdown() }
+                return try await service(settings, client).members()
+            case .registry(let settings):
+                return try await asking(settings) { discovery async throws(DiscoveryError) in
+                    try await discovery.members()
+                }
+            }
+        } catch {
+            throw failure(error)
+        }
+    }
+
     private func outcome() async throws(DiscoveryError) -> DiscoveryOutcome {
         switch config.discovery {
         case nil: return .joined(config.initialCluster)
-        case .records(let domain, let suffix): return .joined(try await members(domain, suffix))
+        case .records(let domain, let suffix):
+            return .joined(try await records(domain, suffix).members(withOwn: true))
         case .service(let settings):
             let client = try httpClient()
             defer { client.shutdown() }
             return try await service(settings, client).join(
                 id: localID, entries: config.initialCluster)
         case .registry(let settings):
-            let client = try registryClient(settings)
-            let outcome: DiscoveryOutcome
-            do throws(DiscoveryError) {
-                outcome = try await registry(settings, client).join(
-                    id: localID, entries: config.initialCluster)
-            } catch {
-                await client.close()
-                throw error
+            return try await asking(settings) { discovery async throws(DiscoveryError) in
+                try await discovery.join(id: localID, entries: config.initialCluster)
             }
-            await client.close()
-            return outcome
         }
     }
 
-    private func members(_ domain: String, _ suffix: String) async throws(DiscoveryError)
-        -> [ServerConfig.ClusterEntry]
-    {
-        try await ServiceDiscovery(
+    private func records(_ domain: String, _ suffix: String) -> ServiceDiscovery {
+        ServiceDiscovery(
             domain: domain, suffix: suffix, name: config.name,
-            advertised: config.initialAdvertisePeerURLs, resolve: HostNames.resolve, logger: logger
-        ).members()
+            advertised: config.initialAdvertisePeerURLs, resolve: HostNames.resolve, logger: logger)
+    }
+
+    /// Closes the client in the end.
+    private func asking<Value: Sendable>(
+        _ settings: DiscoverySettings.Registry,
+        _ body: (Discovery) async throws(DiscoveryError) -> Value
+    ) async throws(DiscoveryError) -> Value {
+        let client = try registryClient(settings)
+        let value: Value
+        do throws(DiscoveryError) {
+            value = try await body(registry(settings, client))
+        } catch {
+            await client.close()
+            throw error
+        }
+        await client.close()
+        return value
     }
 
     /// The id this member will have: it follows from its URLs and the token.
@@ -177,8 +206,7 @@ struct ClusterDiscovery: Sendable {
 
     private var shownToken: String {
         switch config.discovery {
-        case .service(let settings):
-            (try? DiscoveryURL(settings.url))?.shown ?? "the URL of --discovery"
+        case .service(let settings): ConfigURL.withoutUser(settings.url)
         case .registry(let settings): settings.token
         case .records, nil: ""
         }
@@ -200,7 +228,9 @@ extension ClientSettings {
         }
         connection.dialTimeout = .milliseconds(Int64(clamping: settings.dialMilliseconds))
         if settings.keepAliveMilliseconds > 0 {
-            connection.keepAlive = .milliseconds(Int64(clamping: settings.keepAliveMilliseconds))
+            // gRPC's clients have no shorter interval: servers end connections for less.
+            connection.keepAlive = .milliseconds(
+                max(10_000, Int64(clamping: settings.keepAliveMilliseconds)))
         }
         connection.keepAliveTimeout = .milliseconds(
             Int64(clamping: settings.keepAliveTimeoutMilliseconds))

@@ -1,4 +1,5 @@
-//  `discovery new`: makes a token on an existing cluster, so that nobody depends on a public service.
+//  `discovery new`: makes a token on an existing cluster, so that nobody depends on a public
+//  service.
 
 import EtcdClient
 import EtcdNet
@@ -17,9 +18,11 @@ package enum DiscoveryCommand {
 
         Options:
           --size N                    number of members of the new cluster
-          --endpoints LIST            client URLs of the running cluster (default http://127.0.0.1:2379)
-          --protocol v2|v3            v2: for --discovery (etcd 2.0 to 3.6); v3: for --discovery-token
-                                      and --discovery-endpoints (etcd 3.6 on). Default v3
+          --endpoints LIST            client URLs of the running cluster, http://127.0.0.1:2379
+                                      unless given
+          --protocol v2|v3            v2: for --discovery (etcd 2.0 to 3.6)
+                                      v3: for --discovery-token and --discovery-endpoints
+                                      (etcd 3.6 on), unless v2 is given
           --token TEXT                the token, instead of a random one
           --user NAME[:PASSWORD]      log in to the running cluster
           --password TEXT             password of --user
@@ -50,6 +53,7 @@ package enum DiscoveryCommand {
     /// - Parameter arguments: what follows `discovery`.
     /// - Returns: the exit code: 0, 1 for a failure, 2 for a command line that cannot be read.
     package static func run(arguments: [String]) async -> Int32 {
+        signal(SIGPIPE, SIG_IGN)
         if arguments.contains(where: { ["-h", "--help", "help"].contains($0) }) {
             write(usage, to: STDOUT_FILENO)
             return 0

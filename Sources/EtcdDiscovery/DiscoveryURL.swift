@@ -1,5 +1,6 @@
 //  The URL of a v2 discovery token: a place in the v2 key space of some etcd.
 
+import EtcdConfig
 import EtcdNet
 
 package struct DiscoveryURL: Sendable, Hashable {
@@ -17,9 +18,10 @@ package struct DiscoveryURL: Sendable, Hashable {
 
     /// - Parameter user: `name:password` for a URL that has none.
     init(_ text: String, user given: String?) throws(DiscoveryError) {
+        shown = ConfigURL.withoutUser(text)
         guard let schemeEnd = text.firstRange(of: "://") else {
             throw DiscoveryError(
-                "discovery: invalid discovery URL \"\(text)\": it must be http:// or https://, a "
+                "discovery: invalid discovery URL \"\(shown)\": it must be http:// or https://, a "
                     + "host, and the path of a token")
         }
         let scheme = text[..<schemeEnd.lowerBound].lowercased()
@@ -34,8 +36,6 @@ package struct DiscoveryURL: Sendable, Hashable {
             user = place[..<at]
             place = place[place.index(after: at)...]
         }
-        let mark = place.endIndex == authorityEnd && place.startIndex != rest.startIndex ? "***@" : ""
-        shown = "\(scheme)://\(mark)\(place)\(rest[authorityEnd...])"
         let segments = rest[authorityEnd...].prefix { $0 != "?" && $0 != "#" }
             .split(separator: "/", omittingEmptySubsequences: true)
         if segments.isEmpty { throw .tokenNotFound }

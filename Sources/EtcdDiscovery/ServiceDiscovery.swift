@@ -17,15 +17,16 @@ package struct ServiceDiscovery: Sendable {
     let resolve: @Sendable (String) -> [String]
     let logger: Logger
     /// Handed in for the tests.
-    var lookUp: @Sendable (_ service: String, _ domain: String) async -> Result<
-        [ServiceRecord], DiscoveryError
-    > = { service, domain in
-        do throws(DiscoveryError) {
-            return .success(try await ServiceRecords.lookUp(service, domain: domain))
-        } catch {
-            return .failure(error)
+    var lookUp:
+        @Sendable (_ service: String, _ domain: String) async -> Result<
+            [ServiceRecord], DiscoveryError
+        > = { service, domain in
+            do throws(DiscoveryError) {
+                return .success(try await ServiceRecords.lookUp(service, domain: domain))
+            } catch {
+                return .failure(error)
+            }
         }
-    }
 
     package init(
         domain: String, suffix: String, name: String, advertised: [ConfigURL],
@@ -40,7 +41,11 @@ package struct ServiceDiscovery: Sendable {
     }
 
     /// The members that the records name, this one by its own name, the others by numbers.
-    package func members() async throws(DiscoveryError) -> [ServerConfig.ClusterEntry] {
+    ///
+    /// - Parameter withOwn: it is an error when this one is not among them.
+    package func members(withOwn: Bool = true) async throws(DiscoveryError)
+        -> [ServerConfig.ClusterEntry]
+    {
         var entries: [ServerConfig.ClusterEntry] = []
         var failures: [DiscoveryError] = []
         for (service, scheme) in [("etcd-server-ssl", "https"), ("etcd-server", "http")] {
@@ -68,6 +73,7 @@ package struct ServiceDiscovery: Sendable {
         if entries.isEmpty {
             throw DiscoveryError(failures.map(\.description).joined(separator: "; "))
         }
+        guard withOwn else { return entries }
         guard entries.contains(where: { $0.name == name }) else {
             let found = entries.map(\.url.text).joined(separator: ", ")
             throw DiscoveryError(

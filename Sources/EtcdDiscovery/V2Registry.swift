@@ -153,6 +153,12 @@ package struct V2Registry: DiscoveryRegistry {
         if response.status >= 500 {
             throw .transient("the discovery service returns server error [\(response.status)]")
         }
+        if response.status == 401 || response.status == 403 {
+            throw .permanent(
+                DiscoveryError(
+                    "discovery: the service refuses access [\(response.status)]; a user and "
+                        + "password can be put into the URL, as in http://user:password@host/..."))
+        }
         let index = response.headers.first(name: "X-Etcd-Index").flatMap { UInt64($0) } ?? 0
         let bytes = Bytes(Array(response.body.readableBytesView))
         guard let json = try? JSONValue.parse(bytes), case .object = json else {

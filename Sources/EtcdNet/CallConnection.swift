@@ -9,7 +9,8 @@ import NIOSSL
 package struct CallConnectionSettings: Sendable {
     /// From dialling to the server's first word of HTTP/2, TLS included.
     package var dialTimeout = TimeAmount.seconds(2)
-    /// Silence, with a call open, after which the server is asked whether it is there; `nil`: never.
+    /// Silence, with a call open, after which the server is asked whether it is there; `nil` for
+    /// never.
     package var keepAlive: TimeAmount?
     package var keepAliveTimeout = TimeAmount.seconds(6)
     /// The longest message that is taken.
@@ -34,6 +35,7 @@ package final class CallConnection: ChannelInboundHandler {
     private var greeting: EventLoopPromise<NIOLoopBound<CallConnection>>?
     private var timer: Scheduled<Void>?
     private var lastHeard = NIODeadline.now()
+    private var hasBegun = false
     private var isReading = false
     private var isFlushing = false
     private var isQueuedForFlush = false
@@ -158,7 +160,8 @@ package final class CallConnection: ChannelInboundHandler {
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
-        end(lost("is closed"))
+        // Before there was a connection it is the dialling that knows why.
+        if hasBegun { end(lost("is closed")) }
         self.context = nil
     }
 
@@ -168,6 +171,7 @@ package final class CallConnection: ChannelInboundHandler {
     }
 
     private func begin() {
+        hasBegun = true
         guard session != nil else { return end(CallStatus(.internal, "out of memory")) }
         timer = loop.assumeIsolated().scheduleTask(in: settings.dialTimeout) { [weak self] in
             self?.dialTimeEnded()
@@ -239,7 +243,9 @@ package final class CallConnection: ChannelInboundHandler {
         }
         let isOver =
             nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
-        if isOver || (isDraining && calls.isEmpty) { end(lost("ended the connection")) }
+        if isOver || (isDraining && calls.isEmpty) {
+            end(lost(greeting == nil ? "ended the connection" : "does not speak HTTP/2"))
+        }
     }
 
     // MARK: Ends

@@ -94,7 +94,8 @@ enum HTTPClientAddress: Hashable, Sendable {
     /// `host:port`, always with the port.
     var hostAndPort: String {
         switch self {
-        case .tcp(let host, let port, _): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .tcp(let host, let port, _):
+            host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path, _): path
         case .proxied(_, let server): server.hostAndPort
         }
@@ -102,6 +103,7 @@ enum HTTPClientAddress: Hashable, Sendable {
 
     /// The proxy that has to read the requests, and not only to pass bytes on.
     var readingProxy: HTTPClientProxy? {
-        if case .proxied(let proxy, let server) = self, server.secureHost == nil { proxy } else { nil }
+        guard case .proxied(let proxy, let server) = self else { return nil }
+        return server.secureHost == nil ? proxy : nil
     }
 }

@@ -1,5 +1,5 @@
-//  A proxy between this process and a server: requests of `http` are handed to it, and for `https` it
-//  is asked to pass bytes on (CONNECT).
+//  A proxy between this process and a server: requests of `http` are handed to it, and for `https`
+//  it is asked to pass bytes on (CONNECT).
 
 import NIOCore
 

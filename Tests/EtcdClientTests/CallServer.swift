@@ -3,6 +3,7 @@
 import EtcdNet
 import EtcdProto
 import NIOCore
+import NIOHTTP1
 import RuntimeCore
 import Synchronization
 
@@ -70,9 +71,11 @@ final class CallServer: HTTPHandler, RemoteCallHandler {
 
     var remoteCalls: (any RemoteCallHandler)? { self }
 
-    func plan(for head: HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan { .ignore }
+    func plan(for head: EtcdNet.HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
+        .ignore
+    }
 
-    func handle(_ head: HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder) {
+    func handle(_ head: EtcdNet.HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder) {
         responder.respond(status: 404, headers: [:], body: ByteBuffer())
     }
 

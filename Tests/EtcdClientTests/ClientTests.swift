@@ -40,7 +40,9 @@ struct ClientTests {
                 let request = try? RangeRequest(decoding: message)
                 call.answer(
                     RangeResponse(
-                        kvs: [KeyValue(key: request?.key ?? .empty, value: Bytes(call.timeout ?? "-"))],
+                        kvs: [
+                            KeyValue(key: request?.key ?? .empty, value: Bytes(call.timeout ?? "-"))
+                        ],
                         count: 1))
             }
         ])
@@ -76,7 +78,8 @@ struct ClientTests {
         }
         #expect(late == CallStatus(.unavailable, "late"))
         let unknown = await failure { () async throws(CallStatus) in
-            let _: PutResponse = try await client.call("/x.Y/Z", PutRequest(), timeout: .seconds(30))
+            let _: PutResponse = try await client.call(
+                "/x.Y/Z", PutRequest(), timeout: .seconds(30))
         }
         #expect(unknown == CallStatus(.unimplemented, "unknown method /x.Y/Z"))
         await client.close()
@@ -230,6 +233,37 @@ struct ClientTests {
         await client.close()
         try await server.stop()
         try await second.stop()
+    }
+
+    @Test(
+        "a server that falls silent is given up: before its greeting, and in the middle of a call")
+    func silence() async throws {
+        let loops = EventLoops(count: 1)
+        // An empty SETTINGS frame, and nothing more.
+        let greeting: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
+        for (words, expected) in [
+            ([], "no answer to the greeting in time"),
+            (greeting, "keepalive ping failed to receive ACK within timeout"),
+            (Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), "does not speak HTTP/2"),
+        ] as [([UInt8], String)] {
+            let server = try await MuteServer(saying: words, on: loops.next())
+            var settings = ClientSettings(endpoints: ["http://127.0.0.1:\(server.port)"])
+            settings.connection.dialTimeout = .milliseconds(words == [] ? 100 : 30_000)
+            settings.connection.keepAlive = .milliseconds(50)
+            settings.connection.keepAliveTimeout = .milliseconds(50)
+            // The interval counts from the end of the time for dialling.
+            if words == greeting { settings.connection.dialTimeout = .milliseconds(200) }
+            let client = try Client(settings, loop: loops.next())
+            let status = await failure { () async throws(CallStatus) in
+                let _: RangeResponse = try await client.call(
+                    range, RangeRequest(), timeout: .seconds(60))
+            }
+            #expect(status?.code == .unavailable)
+            #expect(status?.message.contains(expected) == true, "\(status as Any)")
+            await client.close()
+            try await server.stop()
+        }
+        try await loops.shutdown()
     }
 
     @Test("logs in first, and again when the token is no longer known")

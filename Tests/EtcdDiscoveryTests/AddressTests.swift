@@ -89,10 +89,12 @@ struct AddressTests {
         }
     }
 
-    @Test("answers that lead elsewhere are followed", arguments: [
-        ("/v2/keys/t?x=1", "http://h:1", "/v2/keys/t?x=1"),
-        ("https://g/a?b#c", "https://g", "/a?b"), ("http://g", "http://g", "/"),
-    ])
+    @Test(
+        "answers that lead elsewhere are followed",
+        arguments: [
+            ("/v2/keys/t?x=1", "http://h:1", "/v2/keys/t?x=1"),
+            ("https://g/a?b#c", "https://g", "/a?b"), ("http://g", "http://g", "/"),
+        ])
     func redirects(location: String, origin: String, target: String) throws {
         let request = HTTPClientRequest(origin: "http://h:1", target: "/x")
         let next = try #require(V2Registry.redirected(request, to: location))

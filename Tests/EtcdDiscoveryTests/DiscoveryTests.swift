@@ -2,6 +2,7 @@
 
 import EtcdConfig
 import Logging
+import Synchronization
 import Testing
 
 @testable import EtcdDiscovery
@@ -58,17 +59,27 @@ struct DiscoveryTests {
             ("-1", [], "discovery: size key is bad"),
             ("+1", [], "discovery: size key is bad"),
             ("99999999999999999999", [], "discovery: size key is bad"),
-            ("2", [RegisteredMember(id: "2b", value: "me=http://10.0.0.2:2380")],
-                "discovery: found duplicate name"),
-            ("2", [RegisteredMember(id: "2b", value: "you=xx://10.0.0.2:2380")],
-                "discovery: invalid URL"),
-            ("2", [RegisteredMember(id: "2b", value: "you=http://10.0.0.2")],
-                "discovery: invalid URL"),
-            ("2", [RegisteredMember(id: "2b", value: "you=http://10.0.0.1:2380")],
+            (
+                "2", [RegisteredMember(id: "2b", value: "me=http://10.0.0.2:2380")],
+                "discovery: found duplicate name"
+            ),
+            (
+                "2", [RegisteredMember(id: "2b", value: "you=xx://10.0.0.2:2380")],
+                "discovery: invalid URL"
+            ),
+            (
+                "2", [RegisteredMember(id: "2b", value: "you=http://10.0.0.2")],
+                "discovery: invalid URL"
+            ),
+            (
+                "2", [RegisteredMember(id: "2b", value: "you=http://10.0.0.1:2380")],
                 "discovery cluster you=http://10.0.0.1:2380,me=http://10.0.0.1:2380 has "
-                    + "duplicate url"),
-            ("2", [RegisteredMember(id: "1a", value: "old=http://10.0.0.9:2380")],
-                "discovery: found duplicate id"),
+                    + "duplicate url"
+            ),
+            (
+                "2", [RegisteredMember(id: "1a", value: "old=http://10.0.0.9:2380")],
+                "discovery: found duplicate id"
+            ),
         ] as [(String?, [RegisteredMember], String)])
     func failures(size: String?, members: [RegisteredMember], expected: String) async throws {
         let registry = FakeRegistry(size: size, members: members)

@@ -19,7 +19,8 @@ struct ServiceTests {
         plain: [ServiceRecord] = []
     ) throws -> ServiceDiscovery {
         var discovery = ServiceDiscovery(
-            domain: "example", suffix: suffix, name: "n1", advertised: try ConfigURL.list(advertised),
+            domain: "example", suffix: suffix, name: "n1",
+            advertised: try ConfigURL.list(advertised),
             resolve: { Self.hosts[$0] ?? [] }, logger: quiet)
         discovery.lookUp = { service, domain in
             let tail = suffix.isEmpty ? "" : "-\(suffix)"
@@ -60,6 +61,14 @@ struct ServiceTests {
             plain: [record("m1.example", 7001)]
         ).members()
         #expect(text(entries) == "n1=https://m0.example:2380,0=http://m1.example:7001")
+    }
+
+    @Test("who is no member needs no record")
+    func observer() async throws {
+        let entries = try await discovery("http://me:9", plain: three).members(withOwn: false)
+        #expect(
+            text(entries)
+                == "0=http://m0.example:2380,1=http://m1.example:2380,2=http://m2.example:2380")
     }
 
     @Test("ends with etcd's words for what is wrong")
