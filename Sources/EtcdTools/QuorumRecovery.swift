@@ -30,10 +30,11 @@ struct QuorumRecovery {
             defer { opened.wal.close() }
             let keyspace = V2Keyspace()
             let cluster = try Bootstrap.restoreState(of: opened, into: keyspace)
-            try checkKnown(opened, cluster)
-            let before = opened.hardState.commit
+            let applied = survey.database?.applied ?? 0
+            let before = max(opened.hardState.commit, applied)
+            try checkKnown(opened, cluster, committed: before)
             let result = try Bootstrap.forceNewCluster(
-                &opened, applied: survey.database?.applied ?? 0, peerURLs: peerURLs ?? [],
+                &opened, applied: applied, peerURLs: peerURLs ?? [],
                 uncommitted: .kept, movesTo: peerURLs)
             opened.wal.close()
             try Ownership.adopt(directory)
@@ -44,12 +45,23 @@ struct QuorumRecovery {
     }
 
     /// A member that the log removes, or has never added, has no cluster to go on with.
-    private func checkKnown(_ opened: OpenedLog, _ cluster: Cluster) throws(BootstrapError) {
+    private func checkKnown(
+        _ opened: OpenedLog, _ cluster: Cluster, committed: LogIndex
+    ) throws(BootstrapError) {
         let changes = opened.entries.filter { $0.kind == .confChange }
-            .compactMap { try? ConfChange(decoding: $0.data) }
-            .filter { $0.node == opened.localID && $0.kind != .updateNode }
+            .compactMap { entry in
+                (try? ConfChange(decoding: entry.data)).map { (index: entry.index, change: $0) }
+            }
+            .filter { $0.change.node == opened.localID && $0.change.kind != .updateNode }
         let isRemoved =
-            changes.last.map { $0.kind == .removeNode } ?? cluster.isRemoved(opened.localID)
+            changes.last.map { $0.change.kind == .removeNode }
+            ?? cluster.isRemoved(opened.localID)
+        if isRemoved, let last = changes.last, last.index > committed {
+            throw BootstrapError(
+                description: "entry \(last.index) removes member \(opened.localID), and is not "
+                    + "known to be committed. Take another member's directory, or start this one "
+                    + "with --force-new-cluster, which drops this entry and what follows it")
+        }
         if isRemoved {
             throw BootstrapError(
                 description: "member \(opened.localID) was removed from its cluster and cannot go "

@@ -117,6 +117,20 @@ import Testing
         #expect(error?.message.contains("was removed from its cluster") == true)
     }
 
+    @Test("A removal that was perhaps never committed can be dropped in etcd's way")
+    func perhapsRemoved() throws {
+        try place.makeMember(
+            entries: 3, commit: 4,
+            changes: [5: ConfChange(id: 1, kind: .removeNode, node: local)])
+        try place.makeDatabase(place.data.database, keys: 1)
+        let error = #expect(throws: ToolError.self) {
+            try QuorumRecovery(directory: place.data, peerURLs: nil).run()
+        }
+        #expect(error?.message.contains("entry 5 removes member \(local)") == true)
+        #expect(error?.message.contains("--force-new-cluster") == true)
+        #expect(try DirectorySurvey(place.data).log?.lastIndex == 6)
+    }
+
     @Test("A damaged directory is left as it is")
     func damaged() throws {
         try place.makeMember(entries: 40, commit: 43)
