@@ -86,6 +86,8 @@ let package = Package(
                 "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(

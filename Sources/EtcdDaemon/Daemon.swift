@@ -48,6 +48,9 @@ package enum Daemon {
             EtcdLogHandler(name: "", sink: sink, isJSON: isJSON, clock: clock)
         }
         for notice in notices { log(notice, logger) }
+        if !CoreDump.leaveOutMemory() {
+            logger.warning("a crash may leave an image of the memory with passwords in it")
+        }
         let systemd = ServiceManager()
         do {
             let member = try await MemberService.start(

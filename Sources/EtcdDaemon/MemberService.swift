@@ -67,7 +67,7 @@ final class MemberService: Sendable {
                 description: "file descriptor limit[\(FileDescriptors.limit)] of etcd process is "
                     + "too low; please set higher than \(Limits.reservedDescriptors)")
         }
-        let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let loops = EventLoops(count: EventLoops.suitableCount)
         let version = SemanticVersion(ProgramVersion.etcd) ?? SemanticVersion(major: 3, minor: 5)
         let directory = DataDirectory(
             root: config.dataDirectory, walDirectory: config.walDirectory)
