@@ -80,7 +80,8 @@ final class MemberService: Sendable {
         let queries = ClusterQueries(client: client, loop: loops.next())
         let origin = try await OriginDecision(
             config: config,
-            discovery: ClusterDiscovery(config: config, loop: loops.next(), logger: logger),
+            discovery: ClusterDiscovery(
+                config: config, loop: loops.next(), systemd: systemd, logger: logger),
             queries: queries, ownVersion: version, logger: logger
         ).decide(hasLog: hasLog)
 

@@ -9,6 +9,7 @@ import harness
 from discovering import (NameServer, Proxy, Seeker, dialect, ended, form, new_token, register,
                          service_records, v2_token, wait_for_line)
 from harness import OURS, REFERENCE, free_port, run
+from test_signals import Systemd
 from tls_certs import Authority
 from tls_member import SecureMember, authority_flags
 from v3_reference import ETCD35, HAVE35
@@ -147,6 +148,19 @@ def test_a_service_that_is_away_is_waited_for(closing, seekers):
         assert "size key not found" in member.log()
         member.start()
     member.wait_ready()
+
+
+def test_systemd_is_asked_for_patience_while_others_are_waited_for(start, seekers, tmp_path):
+    url = v2_token(start(), 2)
+    members = seekers(2, ["--discovery", url])
+    with Systemd(tmp_path) as systemd:
+        members[0].environment = {"NOTIFY_SOCKET": systemd.path}
+        members[0].start()
+        assert systemd.collect(harness.READY_SECONDS, until="STATUS=waiting for the other members")
+        assert "EXTEND_TIMEOUT_USEC=60000000" in systemd.lines
+        assert "READY=1" not in systemd.lines
+        members[1].start()
+        assert systemd.collect(harness.READY_SECONDS, until="READY=1")
 
 
 @pytest.fixture
