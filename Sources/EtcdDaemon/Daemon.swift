@@ -81,7 +81,7 @@ package enum Daemon {
             }, resolve: HostNames.resolve)
     }
 
-    private static func environment() -> [String: String] {
+    static func environment() -> [String: String] {
         var variables: [String: String] = [:]
         var next = environ
         while let entry = next.pointee {

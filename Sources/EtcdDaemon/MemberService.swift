@@ -79,7 +79,10 @@ final class MemberService: Sendable {
         let client = HTTPClient(loops: loops, tls: tls.peer)
         let queries = ClusterQueries(client: client, loop: loops.next())
         let origin = try await OriginDecision(
-            config: config, queries: queries, ownVersion: version, logger: logger
+            config: config,
+            discovery: ClusterDiscovery(
+                config: config, loop: loops.next(), systemd: systemd, logger: logger),
+            queries: queries, ownVersion: version, logger: logger
         ).decide(hasLog: hasLog)
 
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)

@@ -44,7 +44,8 @@ final class HTTPClientPool {
         done: @escaping (Result<HTTPClientConnection, HTTPClientError>) -> Void
     ) {
         loop.preconditionInEventLoop()
-        if address.secureHost != nil, tls == nil {
+        let dialled = address.dialled
+        if address.secureHost != nil || dialled.secureHost != nil, tls == nil {
             let reason = "dial \(address.description): there are no settings for TLS"
             return done(.failure(HTTPClientError(.badAddress, reason)))
         }
@@ -53,6 +54,14 @@ final class HTTPClientPool {
             .channelInitializer { [tls] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if case .proxied(let proxy, let server) = address {
+                        if let host = proxy.address.secureHost, let tls {
+                            try pipeline.addHandler(try tls.clientHandler(for: host))
+                        }
+                        if server.secureHost != nil {
+                            try pipeline.addHandler(ProxyTunnel(proxy, to: server))
+                        }
+                    }
                     if let host = address.secureHost, let tls {
                         try pipeline.addHandler(try tls.clientHandler(for: host))
                     }
@@ -62,7 +71,9 @@ final class HTTPClientPool {
                 }
             }
         let future: EventLoopFuture<any Channel>
-        switch address {
+        switch dialled {
+        case .proxied:
+            preconditionFailure("proxies are not reached by proxies")
         case .tcp(let host, let port, _):
             future =
                 bootstrap
@@ -80,12 +91,12 @@ final class HTTPClientPool {
         }.hop(to: loop).whenComplete { result in
             switch result {
             case .success(let connection): done.value(.success(connection.value))
-            case .failure(let error): done.value(.failure(Self.dialError(error, address)))
+            case .failure(let error): done.value(.failure(Self.dialError(error, dialled)))
             }
         }
     }
 
-    private static func dialError(_ error: any Error, _ address: HTTPClientAddress)
+    static func dialError(_ error: any Error, _ address: HTTPClientAddress)
         -> HTTPClientError
     {
         if case .connectTimeout? = error as? ChannelError {
