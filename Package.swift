@@ -127,12 +127,18 @@ let package = Package(
                 "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
+        module(
+            "EtcdProxy",
+            [
+                "EtcdConfig", "EtcdMembership", "EtcdNet", "EtcdServer", "Protobuf", "RuntimeCore",
+                logging,
+            ] + nio),
         // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
                 "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC",
-                "EtcdHTTP",
+                "EtcdHTTP", "EtcdProxy",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
@@ -216,6 +222,12 @@ let package = Package(
                 "EtcdAuth", "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
                 "EtcdServer", "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", "Simulator",
                 nioTesting, logging,
+            ] + nio),
+        tests(
+            "EtcdProxyTests",
+            [
+                "EtcdMembership", "EtcdNet", "EtcdProxy", "EtcdServer", "RuntimeCore",
+                "RuntimePosix", nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),

@@ -50,6 +50,10 @@ package enum Daemon {
         for notice in notices { log(notice, logger) }
         let systemd = ServiceManager()
         do {
+            if ServiceChoice.of(config, in: PosixFileSystem(), logger: logger) == .proxy {
+                let proxy = try await ProxyService.start(config, systemd: systemd, logger: logger)
+                return await proxy.runUntilStopped()
+            }
             let member = try await MemberService.start(
                 config, systemd: systemd, clock: clock, logger: logger)
             return await member.runUntilStopped()
