@@ -226,8 +226,8 @@ let package = Package(
         tests(
             "EtcdProxyTests",
             [
-                "EtcdMembership", "EtcdNet", "EtcdProxy", "EtcdServer", "RuntimeCore",
-                "RuntimePosix", nioTesting, logging,
+                "EtcdConfig", "EtcdMembership", "EtcdNet", "EtcdProxy", "EtcdServer", "Raft",
+                "RuntimeCore", "RuntimePosix", nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),

@@ -42,7 +42,7 @@ package final class Gateway: Sendable {
         try channel.syncOptions?.setOption(.autoRead, value: false)
         let inner = GatewayPipe()
         try channel.pipeline.syncOperations.addHandler(inner)
-        connect(inner, channel)
+        inner.onActive = { [unowned inner] in self.connect(inner, channel) }
     }
 
     /// Tries one target after the other; without one the client's connection is closed.
@@ -58,7 +58,9 @@ package final class Gateway: Sendable {
         }.assumeIsolated().whenComplete { result in
             switch result {
             case .success(let outgoing):
-                pipe.join(outgoing)
+                // The channel calls itself active only after this: reading that is asked for
+                // before does not begin.
+                loop.assumeIsolated().execute { pipe.join(outgoing) }
             case .failure(let error):
                 self.leaveAlone(index, target, on: loop, because: error)
                 if channel.isActive { self.connect(pipe, channel) }

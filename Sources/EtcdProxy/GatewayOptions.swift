@@ -74,7 +74,7 @@ package struct GatewayOptions: Sendable, Hashable {
         for flag in flags {
             let short = flag.name == "help" ? "-h, " : "    "
             let named = "  \(short)--\(flag.name) \(flag.kind)"
-            let gap = width + 10 - named.utf8.count + 3
+            let gap = width + 12 - named.utf8.count
             text += named + String(repeating: " ", count: gap) + flag.help + "\n"
         }
         return text
@@ -120,9 +120,12 @@ package struct GatewayOptions: Sendable, Hashable {
         if name == "help" { return true }
         let given = parts.count == 2 ? parts[1] : nil
         if flag.kind.isEmpty {
-            isDiscoveryInsecure = try Self.read(given ?? "true", name) { text throws(ValueError) in
-                try GoSyntax.bool(text)
+            let text = given ?? "true"
+            guard let value = try? GoSyntax.bool(text) else {
+                throw GatewayOptions.refusal(
+                    text, name, "strconv.ParseBool: parsing \"\(text)\": invalid syntax")
             }
+            isDiscoveryInsecure = value
             return false
         }
         guard let value = given ?? rest.popFirst() else {
@@ -140,25 +143,22 @@ package struct GatewayOptions: Sendable, Hashable {
             endpoints += value.split(separator: ",", omittingEmptySubsequences: false)
                 .map(String.init).filter { !value.isEmpty || !$0.isEmpty }
         default:
-            let nanoseconds = try Self.read(value, name) { text throws(ValueError) in
-                try GoSyntax.duration(text)
+            guard let nanoseconds = try? GoSyntax.duration(value) else {
+                let isBare = !value.isEmpty && value.allSatisfy { $0.isNumber || ".+-".contains($0) }
+                throw GatewayOptions.refusal(
+                    value, name,
+                    "time: \(isBare ? "missing unit in" : "invalid") duration \"\(value)\"")
             }
             guard nanoseconds >= 0 else {
-                throw ValueError("invalid argument \"\(value)\" for \"--\(name)\" flag: negative")
+                throw GatewayOptions.refusal(value, name, "it must not be negative")
             }
             retryMilliseconds = (UInt64(nanoseconds) + 999_999) / 1_000_000
         }
         return false
     }
 
-    private static func read<Value>(
-        _ text: String, _ name: String, _ read: (String) throws(ValueError) -> Value
-    ) throws(ValueError) -> Value {
-        do throws(ValueError) {
-            return try read(text)
-        } catch {
-            throw ValueError("invalid argument \"\(text)\" for \"--\(name)\" flag: \(error)")
-        }
+    private static func refusal(_ text: String, _ name: String, _ reason: String) -> ValueError {
+        ValueError("invalid argument \"\(text)\" for \"--\(name)\" flag: \(reason)")
     }
 }
 

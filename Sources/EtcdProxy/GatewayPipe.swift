@@ -19,26 +19,51 @@ final class GatewayPipe: ChannelInboundHandler {
     private var partner: GatewayPipe?
     private var inputEnded = false
     private var outputEnded = false
+    /// What came before there was a partner: the end of the input brings along all that is unread,
+    /// wanted or not.
+    private var held: [ByteBuffer] = []
+    private var hasJoined = false
+
+    /// Called once, when the channel is ready for bytes.
+    var onActive: (() -> Void)?
 
     func handlerAdded(context: ChannelHandlerContext) { channel = context.channel }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let action = onActive
+        onActive = nil
+        action?()
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         channel = nil
         partner = nil
+        onActive = nil
+        held = []
     }
 
     /// Forwards from now on to and from `other`, whose last handler is a `GatewayPipe`.
     func join(_ other: any Channel) {
-        guard channel?.isActive == true,
+        guard channel?.isActive == true, other.isActive,
             let pipe = try? other.pipeline.syncOperations.handler(type: GatewayPipe.self)
         else {
             other.close(promise: nil)
+            channel?.close(promise: nil)
             return
         }
         partner = pipe
         pipe.partner = self
-        setReading(true)
-        pipe.setReading(true)
+        passOnHeld()
+        pipe.passOnHeld()
+    }
+
+    private func passOnHeld() {
+        hasJoined = true
+        let parts = held
+        held = []
+        for part in parts { partner?.channel?.write(part, promise: nil) }
+        partner?.channel?.flush()
+        if inputEnded { partner?.endOutput() } else { setReading(true) }
     }
 
     private func setReading(_ isOn: Bool) {
@@ -47,7 +72,11 @@ final class GatewayPipe: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard let partner, let target = partner.channel else { return }
+        guard let partner, let target = partner.channel else {
+            // Nobody will ever take what comes after the partner's end.
+            if !hasJoined { held.append(unwrapInboundIn(data)) }
+            return
+        }
         target.write(unwrapInboundIn(data), promise: nil)
         if !target.isWritable { setReading(false) }
     }

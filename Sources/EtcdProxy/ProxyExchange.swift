@@ -38,7 +38,9 @@ final class ProxyExchange: HTTPClientStreamDelegate {
     ) {
         self.proxy = proxy
         self.head = head
-        self.body = body
+        // A TRACE has none; the HTTP encoder would send it without saying how long it is, and the
+        // member would take it for the next request.
+        self.body = head.method == "TRACE" ? ByteBuffer() : body
         self.responder = responder
         fields = ProxyFields.forMember(head)
         endpoints = proxy.director.available

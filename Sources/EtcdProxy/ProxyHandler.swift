@@ -75,6 +75,8 @@ package final class ProxyHandler: HTTPHandler {
             if head.method == "OPTIONS" {
                 responder.respond(
                     status: 200, headers: HTTPHeaders(permissions(for: head)), body: ByteBuffer())
+            } else if head.method == "CONNECT" {
+                ProxyHandler.respondNotFound(responder)
             } else if isRemoteCall(head) {
                 refuseRemoteCall(responder)
             } else {
@@ -86,7 +88,9 @@ package final class ProxyHandler: HTTPHandler {
     // MARK: Which is which
 
     private func isForwarded(_ head: HTTPRequestHead) -> Bool {
-        if isRefused(head) || head.method == "OPTIONS" || isRemoteCall(head) { return false }
+        if isRefused(head) || ["OPTIONS", "CONNECT"].contains(head.method) || isRemoteCall(head) {
+            return false
+        }
         let path = path(of: head)
         return path != "/metrics" && path != "/v2/config/local/proxy"
     }
@@ -140,6 +144,14 @@ package final class ProxyHandler: HTTPHandler {
             ], body: ByteBuffer(bytes: metrics))
     }
 
+    static func respondNotFound(_ responder: any HTTPResponder) {
+        responder.respond(
+            status: 404,
+            headers: [
+                "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff",
+            ], body: ByteBuffer(string: "404 page not found\n"))
+    }
+
     private static let unimplemented = 12
 
     private func refuseRemoteCall(_ responder: any HTTPResponder) {
@@ -182,12 +194,7 @@ package struct ProxyMetricsHandler: HTTPHandler {
         if RequestTarget(head.target).rawPath == "/metrics" {
             ProxyHandler.respond(page(), to: responder)
         } else {
-            responder.respond(
-                status: 404,
-                headers: [
-                    "Content-Type": "text/plain; charset=utf-8",
-                    "X-Content-Type-Options": "nosniff",
-                ], body: ByteBuffer(string: "404 page not found\n"))
+            ProxyHandler.respondNotFound(responder)
         }
     }
 }

@@ -44,6 +44,25 @@ private final class Collector: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) { done.succeed(got) }
 }
 
+/// Counts until the other side ends its input; reads only when told to.
+private final class Counter: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private var count = 0
+    private let done: EventLoopPromise<Int>
+
+    init(done: EventLoopPromise<Int>) { self.done = done }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        count += unwrapInboundIn(data).readableBytes
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else { return }
+        done.succeed(count)
+        context.close(promise: nil)
+    }
+}
+
 @Suite("TCP gateway", .timeLimit(.minutes(2)))
 struct GatewayTests {
     private let loops = EventLoops(count: 2)
@@ -130,10 +149,12 @@ struct GatewayTests {
     @Test("what one side does not take is not read from the other")
     func backPressure() async throws {
         let accepted = Mutex<(any Channel)?>(nil)
+        let counted = loops.next().makePromise(of: Int.self)
         let deaf = try await Listener.bind(
             .tcp(host: "127.0.0.1", port: 0), loops: loops, maxConnections: 100
         ) { channel in
             try channel.syncOptions?.setOption(.autoRead, value: false)
+            try channel.pipeline.syncOperations.addHandler(Counter(done: counted))
             accepted.withLock { $0 = channel }
         }
         let gateway = try await listen([target(deaf)])
@@ -153,10 +174,11 @@ struct GatewayTests {
             })
         try await Task.sleep(for: .milliseconds(300))
         #expect(taken.withLock { $0 } < 128)
-        try await channel.close()
         let other = try #require(accepted.withLock { $0 })
         try await other.setOption(.autoRead, value: true).get()
-        try await other.closeFuture.get()
+        #expect(try await eventually { taken.withLock { $0 } == 256 })
+        try await channel.close(mode: .output)
+        #expect(try await counted.futureResult.get() == 256 << 20)
         await gateway.drain(graceMilliseconds: 0)
         await deaf.drain(graceMilliseconds: 0)
         try await loops.shutdown()

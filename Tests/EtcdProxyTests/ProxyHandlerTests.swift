@@ -33,6 +33,25 @@ struct ProxyHandlerTests {
         try await harness.close()
     }
 
+    @Test("the body of a TRACE does not become a request of its own")
+    func traceBody() async throws {
+        let member = PretendMember()
+        let harness = try await ProxyHarness([member])
+        let wire = try await ClientBootstrap(group: harness.loops.next())
+            .connect(to: SocketAddress(ipAddress: "127.0.0.1", port: harness.proxy.port!)).get()
+        let inner = "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        try await wire.writeAndFlush(
+            ByteBuffer(
+                string: "TRACE /v2/keys/t HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                    + "\(inner.utf8.count)\r\n\r\n\(inner)"))
+        #expect(try await eventually { !member.seen.withLock { $0.isEmpty } })
+        #expect(try await harness.ask("GET", "/v2/keys/after").status == 200)
+        let seen = member.seen.withLock { $0 }
+        #expect(seen.count == 2 && seen[0].hasPrefix("TRACE"), "\(seen)")
+        try await wire.close()
+        try await harness.close()
+    }
+
     @Test("what a proxy answers itself")
     func ownAnswers() async throws {
         let member = PretendMember()
@@ -58,11 +77,12 @@ struct ProxyHandlerTests {
     func readOnly() async throws {
         let member = PretendMember()
         let harness = try await ProxyHarness([member], isReadOnly: true)
-        for method in ["PUT", "POST", "DELETE", "HEAD", "OPTIONS", "TRACE"] {
+        for method in ["PUT", "POST", "DELETE", "HEAD", "OPTIONS"] {
             let answer = try await harness.ask(method, "/v2/keys/a", body: "x")
             #expect(answer.status == 501 && answer.body.readableBytes == 0, "\(method)")
         }
-        #expect(try await harness.ask("GET", "/v2/keys/a").status == 200)
+        let read = try await harness.ask("GET", "/v2/keys/a")
+        #expect(read.status == 200, "\(read)")
         #expect(try await harness.ask("POST", "/metrics").status == 200)
         #expect(member.seen.withLock { $0 }.count == 1)
         try await harness.close()

@@ -5,7 +5,7 @@ import EtcdServer
 import Logging
 import NIOCore
 import NIOEmbedded
-import Protobuf
+import Raft
 import RuntimeCore
 import RuntimePosix
 import Synchronization
@@ -36,7 +36,7 @@ struct ProxyDirectorTests {
         // Of an earlier list: nobody's business any more.
         director.failed(first)
         #expect(director.available.count == 2)
-        try await loop.shutdownGracefully()
+        await loop.shutdownGracefully()
     }
 }
 
