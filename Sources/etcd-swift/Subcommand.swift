@@ -1,6 +1,7 @@
 //  The commands that the program knows besides running a member: by the name of the program, or by
 //  the first argument.
 
+import EtcdDaemon
 import EtcdDiscovery
 
 enum Subcommand {
@@ -12,7 +13,8 @@ enum Subcommand {
         @Sendable (_ program: String, _ arguments: [String]) async -> Int32
 
     private static let bodies: [String: Body] = [
-        "discovery": { await DiscoveryCommand.run(arguments: $1) }
+        "discovery": { await DiscoveryCommand.run(arguments: $1) },
+        "gateway": { await GatewayCommand.run(arguments: $1) },
     ]
 
     /// Runs what the name of the program or the first argument asks for.
