@@ -86,6 +86,8 @@ let package = Package(
                 "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(
@@ -134,12 +136,18 @@ let package = Package(
                 "CResolver", "EtcdClient", "EtcdConfig", "EtcdNet", "EtcdProto", "Protobuf",
                 "RuntimeCore", logging,
             ] + nio),
+        module(
+            "EtcdProxy",
+            [
+                "EtcdConfig", "EtcdMembership", "EtcdNet", "EtcdServer", "Protobuf", "RuntimeCore",
+                logging,
+            ] + nio),
         // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
                 "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdClient", "EtcdConfig", "EtcdDiscovery",
-                "EtcdEdge", "EtcdGRPC", "EtcdHTTP",
+                "EtcdEdge", "EtcdGRPC", "EtcdHTTP", "EtcdProxy",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
@@ -240,6 +248,12 @@ let package = Package(
             [
                 "EtcdClient", "EtcdConfig", "EtcdDiscovery", "EtcdNet", "EtcdProto", "RuntimeCore",
                 logging,
+            ] + nio),
+        tests(
+            "EtcdProxyTests",
+            [
+                "EtcdConfig", "EtcdMembership", "EtcdNet", "EtcdProxy", "EtcdServer", "Raft",
+                "RuntimeCore", "RuntimePosix", nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests(

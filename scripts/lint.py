@@ -13,7 +13,7 @@ LEVELS = {
     "EtcdV2Store": 3,
     "EtcdServer": 4, "EtcdNet": 4, "EtcdConfig": 4,
     "EtcdClient": 5, "EtcdEdge": 5, "EtcdTransport": 5,
-    "EtcdDiscovery": 6, "EtcdGRPC": 6, "EtcdHTTP": 6,
+    "EtcdDiscovery": 6, "EtcdGRPC": 6, "EtcdHTTP": 6, "EtcdProxy": 6,
     "EtcdDaemon": 7, "EtcdTools": 7,
     "etcd-swift": 8,
     "CLinux": -1, "CResolver": -1, "CCrypt": -1, "CNGHTTP2": -1, "CSystemd": -1,

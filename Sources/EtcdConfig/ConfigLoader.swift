@@ -45,7 +45,7 @@ package enum ConfigLoader {
                     exitCode: 2)
             }
             words.removeFirst(2)
-        case "gateway", "grpc-proxy":
+        case "grpc-proxy":
             return .failure(
                 message: "\(words[0]) is not part of this release\n", exitCode: 1)
         default: break

@@ -20,6 +20,8 @@ extension ConfigValidation {
                     + "count", ["data-dir": dataDirectory])
             return entries
         }
+        // A proxy is none of the members.
+        if isProxy { return entries }
         checkOwnEntry(entries, given)
         checkDuplicates(entries, given)
         checkOthers(entries)

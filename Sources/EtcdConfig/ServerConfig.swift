@@ -142,6 +142,9 @@ package struct ServerConfig: Sendable, Hashable {
     package let preVote: Bool
     package let forceNewCluster: Bool
 
+    // v2 proxy
+    package let proxy: ProxySettings
+
     // TLS
     package let clientTLS: TLSSettings
     package let peerTLS: TLSSettings

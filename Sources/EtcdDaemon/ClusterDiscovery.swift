@@ -22,13 +22,27 @@ struct SurplusMember: Error, Sendable, CustomStringConvertible {
 struct ClusterDiscovery: Sendable {
     let config: ServerConfig
     let loop: any EventLoop
+    let systemd: ServiceManager
     let logger: Logger
+    /// How often systemd hears that others are waited for, and how long it is to bear with that.
+    private static let patience = (askedEvery: 20, seconds: 60)
 
     /// The members of the cluster to be formed or joined, this one among them; it is registered
     /// where there is something to register with.
     ///
     /// Throws `BootstrapError` or `SurplusMember`.
     func run() async throws -> [ServerConfig.ClusterEntry] {
+        if config.discovery == nil { return config.initialCluster }
+        let waiting = Task {
+            // A start that systemd cuts short leaves a registration behind, and the next one fails.
+            while !Task.isCancelled {
+                systemd.starting(
+                    status: "waiting for the other members of the cluster",
+                    moreSeconds: Self.patience.seconds)
+                try? await Task.sleep(for: .seconds(Self.patience.askedEvery))
+            }
+        }
+        defer { waiting.cancel() }
         let found: DiscoveryOutcome
         do throws(DiscoveryError) {
             found = try await outcome()

@@ -8,7 +8,7 @@ import NIOPosix
 final class HTTPClientPool {
     /// Per address: what the parallel posts of a peer and what one loop asks the leader use at
     /// once.
-    static let idleConnectionsMax = 20
+    static let usualIdleMax = 20
     /// A connection is not kept longer than this without use; below the five minutes after which
     /// Go's peer server closes it from its side.
     static let idleTimeout = TimeAmount.seconds(60)
@@ -20,12 +20,14 @@ final class HTTPClientPool {
 
     let loop: any EventLoop
     let tls: TLSContext?
+    private let idleMax: Int
     private var idle: [HTTPClientAddress: [Idle]] = [:]
     private var isClosed = false
 
-    init(loop: any EventLoop, tls: TLSContext?) {
+    init(loop: any EventLoop, tls: TLSContext?, idleMax: Int = HTTPClientPool.usualIdleMax) {
         self.loop = loop
         self.tls = tls
+        self.idleMax = idleMax
     }
 
     /// A kept connection, the one used last.
@@ -110,7 +112,7 @@ final class HTTPClientPool {
     /// Keeps a connection whose exchange ended, or closes it when there are enough.
     func keep(_ connection: HTTPClientConnection) {
         let address = connection.address
-        if isClosed || idle[address, default: []].count >= Self.idleConnectionsMax {
+        if isClosed || idle[address, default: []].count >= idleMax {
             connection.discard()
             return
         }

@@ -1,6 +1,7 @@
 //  The commands that the program knows besides running a member: by the name of the program, or by
 //  the first argument.
 
+import EtcdDaemon
 import EtcdDiscovery
 import EtcdTools
 
@@ -16,6 +17,7 @@ enum Subcommand {
         "check": tool("check"),
         "defrag": tool("defrag"),
         "discovery": { await DiscoveryCommand.run(arguments: $1) },
+        "gateway": { await GatewayCommand.run(arguments: $1) },
         "hashkv": tool("hashkv"),
         "recover": tool("recover"),
         "snapshot": tool("snapshot"),

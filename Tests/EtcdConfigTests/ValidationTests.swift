@@ -114,8 +114,6 @@ private let singleRules: [Refusal] = [
     Refusal(
         ["--auth-token=x"],
         "auth: invalid auth options (unknown token type \"x\"; use simple or jwt)"),
-    Refusal(
-        ["--proxy=on"], "--proxy: the v2 proxy is not part of this release", "remove --proxy on"),
 ]
 
 private let addressRules: [Refusal] = [

@@ -9,6 +9,7 @@ import harness
 from discovering import (NameServer, Proxy, Seeker, dialect, ended, form, new_token, register,
                          service_records, v2_token, wait_for_line)
 from harness import OURS, REFERENCE, free_port, run
+from test_signals import Systemd
 from tls_certs import Authority
 from tls_member import SecureMember, authority_flags
 from v3_reference import ETCD35, HAVE35
@@ -149,6 +150,19 @@ def test_a_service_that_is_away_is_waited_for(closing, seekers):
     member.wait_ready()
 
 
+def test_systemd_is_asked_for_patience_while_others_are_waited_for(start, seekers, tmp_path):
+    url = v2_token(start(), 2)
+    members = seekers(2, ["--discovery", url])
+    with Systemd(tmp_path) as systemd:
+        members[0].environment = {"NOTIFY_SOCKET": systemd.path}
+        members[0].start()
+        assert systemd.collect(harness.READY_SECONDS, until="STATUS=waiting for the other members")
+        assert "EXTEND_TIMEOUT_USEC=60000000" in systemd.lines
+        assert "READY=1" not in systemd.lines
+        members[1].start()
+        assert systemd.collect(harness.READY_SECONDS, until="READY=1")
+
+
 @pytest.fixture
 def authority(tmp_path):
     return Authority(tmp_path, "ca")
@@ -188,6 +202,32 @@ def test_a_proxy_that_refuses_is_named(closing, seekers, authority):
     member.environment = {"SSL_CERT_FILE": authority.cert}
     member.start()
     wait_for_line(member, f"proxy 127.0.0.1:{proxy.port} refuses the way there: 407")
+
+
+@programs
+def test_whom_a_cluster_has_no_place_for_becomes_its_proxy(start, seekers, program):
+    url = v2_token(start(), 1)
+    member, surplus = seekers(2, ["--discovery", url], program)
+    member.start().wait_ready()
+    for _ in range(2):
+        surplus.start()
+        harness.eventually(lambda: surplus.put("/through", "it").status in (200, 201), 30, "a proxy")
+        assert member.value("/through") == "it"
+        assert "falling back to proxy" in surplus.log()
+        assert sorted(os.listdir(surplus.data_dir)) == ["proxy"]
+        # The second start finds the directory of a proxy and asks nobody.
+        surplus.terminate()
+
+
+@programs
+def test_a_proxy_finds_the_cluster_by_its_token(start, seekers, program):
+    url = v2_token(start(), 1)
+    member, proxy = seekers(2, ["--discovery", url], program)
+    member.start().wait_ready()
+    proxy.flags += ["--proxy", "on"]
+    proxy.start()
+    harness.eventually(lambda: proxy.put("/through", "it").status in (200, 201), 30, "a proxy")
+    assert member.value("/through") == "it"
 
 
 # MARK: v3
@@ -305,6 +345,24 @@ def test_three_members_find_each_other_by_dns_with_tls(names, seekers, authority
         member.peer = f"https://127.0.0.1:{free_port()}"
     names(service_records(members, service="etcd-server-ssl"), members)
     form(members)
+
+
+@dns_programs
+def test_a_gateway_finds_members_by_dns(names, start, closing, tmp_path, program):
+    member = start()
+    gateway = closing(harness.Member("gateway", PROGRAMS[program]))
+    port = member.address[1]
+    names([f"--srv-host=_etcd-client._tcp.example.test,m.example.test,{port}",
+           "--host-record=m.example.test,127.0.0.1"], [gateway])
+    gateway.start(command=["gateway", "start", "--discovery-srv", "example.test",
+                           "--insecure-discovery", "--listen-addr",
+                           gateway.client.removeprefix("http://")])
+    harness.eventually(lambda: gateway.put("/through", "it").status in (200, 201), 30, "a gateway")
+    assert member.value("/through") == "it"
+    nobody = closing(harness.Member("gateway", PROGRAMS[program]))
+    nobody.wrapper = gateway.wrapper
+    nobody.start(command=["gateway", "start", "--discovery-srv", "none.test"])
+    assert nobody.wait_exit(20) == 1
 
 
 @dns_programs
