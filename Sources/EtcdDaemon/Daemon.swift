@@ -38,7 +38,7 @@ package enum Daemon {
         let clock = SystemClock()
         let sink: LogSink
         do {
-            sink = try LogSink(config)
+            sink = try LogSink(config, clock: clock)
         } catch {
             write("etcd-swift: \(error)\n", to: STDERR_FILENO)
             return 1
@@ -51,7 +51,7 @@ package enum Daemon {
         let systemd = ServiceManager()
         do {
             let member = try await MemberService.start(
-                config, systemd: systemd, clock: clock, logger: logger)
+                config, systemd: systemd, clock: clock, log: sink, logger: logger)
             return await member.runUntilStopped()
         } catch {
             logger.critical("cannot start", metadata: ["error": "\(error)"])
@@ -78,7 +78,7 @@ package enum Daemon {
             }, resolve: HostNames.resolve)
     }
 
-    private static func environment() -> [String: String] {
+    static func environment() -> [String: String] {
         var variables: [String: String] = [:]
         var next = environ
         while let entry = next.pointee {
@@ -91,7 +91,7 @@ package enum Daemon {
         return variables
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    static func write(_ text: String, to descriptor: Int32) {
         LogSink(descriptors: [descriptor], level: .trace).write(Array(text.utf8))
     }
 }
