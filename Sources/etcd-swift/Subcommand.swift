@@ -1,0 +1,28 @@
+//  The commands that the program knows besides running a member, by the first argument.
+
+import EtcdDaemon
+
+enum Subcommand {
+    /// - Parameters:
+    ///   - program: the program's name.
+    ///   - arguments: what follows the subcommand's name.
+    /// - Returns: the exit code.
+    private typealias Body =
+        @Sendable (_ program: String, _ arguments: [String]) async -> Int32
+
+    private static let bodies: [String: Body] = [
+        "healthcheck": { await HealthcheckCommand.run(arguments: $1) }
+    ]
+
+    /// Runs what the first argument asks for.
+    ///
+    /// - Parameters:
+    ///   - program: as the system gives it, with or without a path.
+    ///   - arguments: without the program.
+    /// - Returns: the exit code; `nil` when a member is to be started.
+    static func run(program: String, arguments: [String]) async -> Int32? {
+        let name = program.split(separator: "/").last.map { String($0) } ?? "etcd-swift"
+        guard let first = arguments.first, let body = bodies[first] else { return nil }
+        return await body(name, Array(arguments.dropFirst()))
+    }
+}
