@@ -1,6 +1,6 @@
-"""A Debian system of its own in a directory: made by debootstrap once and kept in a temporary
-directory, copied for each run, booted with systemd-nspawn where that works. Its network is a
-loopback of its own, so that well-known ports are free."""
+"""A Debian system of its own: made by debootstrap once, kept in a temporary directory, and the lower
+layer of each test's; booted with systemd-nspawn where that works. Its network is apart from the
+machine's, so that well-known ports are free."""
 
 import os
 import pathlib
@@ -42,7 +42,15 @@ def make():
             raise NotPossible(f"debootstrap failed: {done.stdout[-500:]}{done.stderr[-500:]}")
         (CACHE / "ready").touch()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="etcd-it-root-"))
-    subprocess.run(["cp", "-a", str(CACHE / "root"), str(directory)], check=True)
+    # Nothing is copied: what changes lies over the cached system.
+    for name in ("root", "changes", "work"):
+        (directory / name).mkdir()
+    done = harness.run(["mount", "-t", "overlay", "overlay", "-o",
+                        f"lowerdir={CACHE}/root,upperdir={directory}/changes,"
+                        f"workdir={directory}/work", str(directory / "root")])
+    if done.returncode != 0:
+        shutil.rmtree(directory)
+        raise NotPossible(f"cannot mount an overlay: {done.stderr}")
     root = DebianRoot(directory)
     root.take_libraries(harness.OURS)
     return root
@@ -86,7 +94,7 @@ class DebianRoot:
         """Starts systemd, in a network of its own unless one is named by its path; says whether it
         came up."""
         if shutil.which("systemd-nspawn") is None or os.environ.get("ETCD_SWIFT_NO_NSPAWN"):
-            return False
+            return self.use_as_chroot()
         self.log = open(self.directory / "boot.log", "wb")
         place = f"--network-namespace-path={network}" if network else "--private-network"
         self.nspawn = subprocess.Popen(
@@ -106,6 +114,11 @@ class DebianRoot:
                     return True
             time.sleep(0.3)
         self.shut_down()
+        return self.use_as_chroot()
+
+    def use_as_chroot(self):
+        """Tools of the system want to see processes there, too."""
+        subprocess.run(["mount", "-t", "proc", "proc", str(self.file("/proc"))], check=True)
         return False
 
     def run(self, *words, seconds=120, check=False):
@@ -125,20 +138,18 @@ class DebianRoot:
     def shut_down(self):
         if self.nspawn is None:
             return
-        # The second signal ends it at once.
-        for number, seconds in ((signal.SIGTERM, 1), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-            if self.nspawn.poll() is not None:
-                break
-            self.nspawn.send_signal(number)
-            try:
-                self.nspawn.wait(seconds)
-            except subprocess.TimeoutExpired:
-                continue
+        if self.leader is not None and self.nspawn.poll() is None:
+            # Pulls the plug; nothing of this system is needed again.
+            os.kill(self.leader, signal.SIGKILL)
+        else:
+            self.nspawn.kill()
+        self.nspawn.wait(30)
         self.log.close()
         self.nspawn = self.leader = None
 
     def close(self):
         self.shut_down()
+        subprocess.run(["umount", "-R", str(self.path)], check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

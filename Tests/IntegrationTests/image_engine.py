@@ -70,6 +70,29 @@ class Network:
         self.holder.wait()
 
 
+class Machines:
+    """Networks of several machines on one wire. Addresses by name."""
+
+    def __init__(self, addresses):
+        self.wire = Network()
+        self.networks = {}
+        self.wire.run("ip", "link", "add", "wire", "type", "bridge")
+        self.wire.run("ip", "link", "set", "wire", "up")
+        for number, (name, address) in enumerate(addresses.items()):
+            network = self.networks[name] = Network()
+            for words in (
+                    f"link add port{number} type veth peer name eth0 netns {network.holder.pid}",
+                    f"link set port{number} master wire up"):
+                done = self.wire.run("ip", *words.split())
+                assert done.returncode == 0, done.stderr
+            network.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+            network.run("ip", "link", "set", "eth0", "up")
+
+    def close(self):
+        for network in [*self.networks.values(), self.wire]:
+            network.close()
+
+
 class Container:
     """What `docker run …` starts. Published ports are not carried over: all share one network."""
 
