@@ -86,6 +86,8 @@ let package = Package(
                 "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(
@@ -112,6 +114,7 @@ let package = Package(
             ["EtcdMembership", "EtcdNet", "EtcdProto", "Protobuf", "Raft", "RuntimeCore", logging]
                 + nio),
         module("EtcdEdge", ["EtcdServer"] + nio),
+        module("EtcdClient", ["EtcdNet", "EtcdProto", "RuntimeCore"] + nio),
         // Level 6: the front ends.
         module(
             "EtcdGRPC",
@@ -127,12 +130,24 @@ let package = Package(
                 "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
+        module(
+            "EtcdDiscovery",
+            [
+                "CResolver", "EtcdClient", "EtcdConfig", "EtcdNet", "EtcdProto", "Protobuf",
+                "RuntimeCore", logging,
+            ] + nio),
+        module(
+            "EtcdProxy",
+            [
+                "EtcdConfig", "EtcdMembership", "EtcdNet", "EtcdServer", "Protobuf", "RuntimeCore",
+                logging,
+            ] + nio),
         // Level 7: the composition root.
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC",
-                "EtcdHTTP",
+                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdClient", "EtcdConfig", "EtcdDiscovery",
+                "EtcdEdge", "EtcdGRPC", "EtcdHTTP", "EtcdProxy",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
@@ -140,9 +155,11 @@ let package = Package(
             ] + nio),
         // Level 8: the program.
         .executableTarget(
-            name: "etcd-swift", dependencies: ["EtcdDaemon"], swiftSettings: settings),
+            name: "etcd-swift", dependencies: ["EtcdDaemon", "EtcdDiscovery"],
+            swiftSettings: settings),
         // Linux, and Debian's C libraries.
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CResolver"),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(
             name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
@@ -216,6 +233,19 @@ let package = Package(
                 "EtcdAuth", "EtcdEdge", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
                 "EtcdServer", "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", "Simulator",
                 nioTesting, logging,
+            ] + nio),
+        tests("EtcdClientTests", ["EtcdClient", "EtcdNet", "EtcdProto", "RuntimeCore"] + nio),
+        tests(
+            "EtcdDiscoveryTests",
+            [
+                "EtcdClient", "EtcdConfig", "EtcdDiscovery", "EtcdNet", "EtcdProto", "RuntimeCore",
+                logging,
+            ] + nio),
+        tests(
+            "EtcdProxyTests",
+            [
+                "EtcdConfig", "EtcdMembership", "EtcdNet", "EtcdProxy", "EtcdServer", "Raft",
+                "RuntimeCore", "RuntimePosix", nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),

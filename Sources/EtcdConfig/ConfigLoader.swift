@@ -51,7 +51,7 @@ package enum ConfigLoader {
                 return .failure(message: "man takes no \"\(extra)\"\n", exitCode: 2)
             }
             return .print(ManualPage.roff)
-        case "gateway", "grpc-proxy":
+        case "grpc-proxy":
             return .failure(
                 message: "\(words[0]) is not part of this release\n", exitCode: 1)
         default: break

@@ -96,6 +96,14 @@ package struct ConfigURL: Sendable, Hashable, Comparable, CustomStringConvertibl
         }
     }
 
+    /// A URL of any kind with `***` in the place of a user and password.
+    package static func withoutUser(_ text: String) -> String {
+        let start = text.firstRange(of: "://")?.upperBound ?? text.startIndex
+        let end = text[start...].firstIndex { "/?#".contains($0) } ?? text.endIndex
+        guard let at = text[start..<end].lastIndex(of: "@") else { return text }
+        return text[..<start] + "***" + text[at...]
+    }
+
     /// `host:port`, the host in brackets where it has colons.
     package var address: String { "\(shownHost):\(port)" }
     private var shownHost: String { host.contains(":") ? "[\(host)]" : host }

@@ -33,8 +33,12 @@ extension ConfigValidation {
     }
 
     mutating func checkAddresses() {
-        for name in ConfigValidation.listening { checkListeners(name) }
-        checkSharedPorts()
+        let isProxy = isProxy
+        // A proxy neither listens to members nor tells anybody where it is.
+        let listening = ConfigValidation.listening.filter { !isProxy || $0 != "listen-peer-urls" }
+        for name in listening { checkListeners(name) }
+        checkSharedPorts(listening)
+        if isProxy { return }
         if settings.isSet("listen-client-urls"), !settings.isSet("advertise-client-urls") {
             let urls = settings.urls("listen-client-urls").map { advertisable($0) }
             error(
@@ -81,9 +85,9 @@ extension ConfigValidation {
         isBindable(url) ? url.text : "\(url.scheme.rawValue)://0.0.0.0:\(url.port)"
     }
 
-    private mutating func checkSharedPorts() {
+    private mutating func checkSharedPorts(_ lists: [String]) {
         var taken: [String: String] = [:]
-        for name in ConfigValidation.listening {
+        for name in lists {
             var places: Set<String> = []
             for url in settings.urls(name) {
                 let place = url.scheme.isUnix ? url.path : url.address

@@ -6,6 +6,7 @@ extension ConfigValidation {
     /// - Returns: the entries of the initial cluster, the own entry alone when none are given.
     mutating func checkCluster() -> [ClusterEntry] {
         checkBootstrapChoice()
+        checkDiscovery()
         let given = settings.isSet("initial-cluster") ? settings.text("initial-cluster") : ""
         guard !given.trimmingBlanks.isEmpty else {
             return advertisedPeerURLs.map { ClusterEntry(name: name, url: $0) }
@@ -19,6 +20,8 @@ extension ConfigValidation {
                     + "count", ["data-dir": dataDirectory])
             return entries
         }
+        // A proxy is none of the members.
+        if isProxy { return entries }
         checkOwnEntry(entries, given)
         checkDuplicates(entries, given)
         checkOthers(entries)
@@ -35,9 +38,11 @@ extension ConfigValidation {
                     + "\"initial-cluster\", \"discovery\", \"discovery-endpoints\" or "
                     + "\"discovery-srv\"")
         }
-        if ways.contains("discovery"), !isNew {
+        if let way = ways.first(where: { ["discovery", "discovery-endpoints"].contains($0) }),
+            !isNew
+        {
             error(
-                "discovery",
+                way,
                 "discovery URL should not be set when joining existing initial cluster")
         }
     }
@@ -64,7 +69,7 @@ extension ConfigValidation {
         return isBroken ? nil : entries
     }
 
-    private static func entry(_ item: String) throws(ValueError) -> ClusterEntry {
+    static func entry(_ item: String) throws(ValueError) -> ClusterEntry {
         let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             .map(\.trimmingBlanks)
         return ClusterEntry(name: parts[0], url: try ConfigURL(parts.count == 2 ? parts[1] : ""))

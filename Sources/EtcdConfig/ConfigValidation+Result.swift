@@ -4,7 +4,7 @@ extension ConfigValidation {
     mutating func config(
         _ cluster: [ServerConfig.ClusterEntry], _ tls: (client: TLSSettings, peer: TLSSettings)
     ) -> ServerConfig {
-        if name == "default" {
+        if name == "default", !isProxy {
             note(
                 .warning, "name", "the member's name is left at \"default\"; give each its own")
         }
@@ -56,10 +56,12 @@ extension ConfigValidation {
             socketReuseAddress: settings.flag("socket-reuse-address"),
             initialCluster: cluster,
             isNewCluster: isNew,
-            initialClusterToken: settings.text("initial-cluster-token"),
+            initialClusterToken: clusterToken,
+            discovery: discoverySettings,
             strictReconfigCheck: settings.flag("strict-reconfig-check"),
             preVote: settings.flag("pre-vote"),
             forceNewCluster: settings.flag("force-new-cluster"),
+            proxy: proxySettings,
             clientTLS: tls.client,
             peerTLS: tls.peer,
             selfSignedCertYears: settings.unsigned("self-signed-cert-validity"),

@@ -12,8 +12,8 @@ package struct ValueError: Error, Sendable, Hashable, CustomStringConvertible {
     static let choice = ValueError("invalid value")
 }
 
-enum GoSyntax {
-    static func bool(_ text: String) throws(ValueError) -> Bool {
+package enum GoSyntax {
+    package static func bool(_ text: String) throws(ValueError) -> Bool {
         switch text {
         case "1", "t", "T", "TRUE", "true", "True": return true
         case "0", "f", "F", "FALSE", "false", "False": return false
@@ -73,7 +73,7 @@ enum GoSyntax {
     }
 
     /// Nanoseconds of a text such as `1h30m`, `1.5s`, `-2ms` or `0`.
-    static func duration(_ text: String) throws(ValueError) -> Int64 {
+    package static func duration(_ text: String) throws(ValueError) -> Int64 {
         var rest = Substring(text)
         var sign = 1.0
         if let first = rest.first, first == "-" || first == "+" {

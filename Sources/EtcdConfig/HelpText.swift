@@ -2,7 +2,7 @@
 
 enum HelpText {
     static let usage: String = {
-        "Usage:\n" + ProgramCommand.all.map { "\n" + $0.usage }.joined()
+        "Usage:\n" + ProgramCommand.all.map { "\n" + $0.summary }.joined()
     }()
 
     static let full: String = {

@@ -43,6 +43,14 @@ package struct ProgramCommand: Sendable, Hashable {
                 + "--endpoints the one that the flags, variables and file of a start describe.",
             options: healthcheckOptions, takesSettings: true),
         ProgramCommand(
+            words: "discovery new", arguments: "--size N [options]",
+            help: "Make a token on a running cluster, with which N members find each other.",
+            options: discoveryOptions),
+        ProgramCommand(
+            words: "gateway start", arguments: "[options]",
+            help: "Forward TCP connections of clients to the members of a cluster.",
+            options: gatewayOptions),
+        ProgramCommand(
             words: "completion", arguments: "bash|zsh|fish",
             help: "Show the completion script for a shell.", choices: ShellCompletion.shells),
         ProgramCommand(
@@ -68,6 +76,47 @@ package struct ProgramCommand: Sendable, Hashable {
             help: "Do not verify the members' certificates."),
     ]
 
+    private static let discoveryOptions: [Option] = [
+        Option(name: "size", value: "N", help: "Number of members of the new cluster."),
+        Option(
+            name: "endpoints", value: "LIST",
+            help: "Client URLs of the running cluster; http://127.0.0.1:2379 by default."),
+        Option(name: "protocol", value: "v2|v3", help: "Of discovery; v3 by default."),
+        Option(name: "token", value: "TEXT", help: "The token, instead of a random one."),
+        Option(
+            name: "user", value: "NAME[:PASSWORD]", help: "Log in to the running cluster."),
+        Option(name: "password", value: "TEXT", help: "Password of --user."),
+        Option(
+            name: "cacert", value: "FILE",
+            help: "Authorities that sign the running cluster's certificates."),
+        Option(name: "cert", value: "FILE", help: "Certificate to show to it."),
+        Option(name: "key", value: "FILE", help: "Key of that certificate."),
+        Option(
+            name: "insecure-skip-tls-verify", value: "", help: "Do not verify its certificate."),
+    ]
+
+    private static let gatewayOptions: [Option] = [
+        Option(
+            name: "listen-addr", value: "ADDRESS",
+            help: "Where clients are served; 127.0.0.1:23790 by default."),
+        Option(
+            name: "endpoints", value: "LIST",
+            help: "Addresses of the members; 127.0.0.1:2379 by default."),
+        Option(
+            name: "discovery-srv", value: "DOMAIN",
+            help: "Domain whose DNS records name the members."),
+        Option(name: "discovery-srv-name", value: "TEXT", help: "Suffix of the records' service."),
+        Option(
+            name: "insecure-discovery", value: "",
+            help: "Take records of services without TLS, too."),
+        Option(
+            name: "trusted-ca-file", value: "FILE",
+            help: "Authorities with which endpoints found by DNS are checked."),
+        Option(
+            name: "retry-delay", value: "TIME",
+            help: "Time between attempts to reach a failed endpoint; 1m by default."),
+    ]
+
     /// The table's row for a command.
     package static func named(_ words: String) -> ProgramCommand {
         guard let found = all.first(where: { $0.words == words }) else {
@@ -83,9 +132,12 @@ package struct ProgramCommand: Sendable, Hashable {
         ["etcd-swift", words, arguments].filter { !$0.isEmpty }.joined(separator: " ")
     }
 
-    /// Synopsis, sentences and options, for a terminal.
+    /// Synopsis and sentences, for a terminal.
+    var summary: String { "  \(synopsis)\n\(ProgramCommand.wrapped(help, indent: 4))" }
+
+    /// The same with options.
     package var usage: String {
-        var text = "  \(synopsis)\n\(ProgramCommand.wrapped(help, indent: 4))"
+        var text = summary
         for option in options {
             let value = option.value.isEmpty ? "" : " \(option.value)"
             text += "\n      --\(option.name)\(value)\n"

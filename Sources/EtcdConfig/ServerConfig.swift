@@ -4,6 +4,20 @@ package struct ServerConfig: Sendable, Hashable {
     package struct ClusterEntry: Sendable, Hashable {
         package let name: String
         package let url: ConfigURL
+
+        package init(name: String, url: ConfigURL) {
+            self.name = name
+            self.url = url
+        }
+
+        /// Reads `name=url[,name=url…]`.
+        package static func list(_ text: String) throws(ValueError) -> [ClusterEntry] {
+            var entries: [ClusterEntry] = []
+            for item in text.split(separator: ",") where !item.trimmingBlanks.isEmpty {
+                entries.append(try ConfigValidation.entry(String(item)))
+            }
+            return entries
+        }
     }
 
     package enum LogLevel: String, Sendable, CaseIterable {
@@ -132,10 +146,16 @@ package struct ServerConfig: Sendable, Hashable {
     /// In the order given. A member with several URLs has several entries.
     package let initialCluster: [ClusterEntry]
     package let isNewCluster: Bool
+    /// The token of the discovery service where one is asked.
     package let initialClusterToken: String
+    /// Where the members come from when it is not `initialCluster`, which then holds this one only.
+    package let discovery: DiscoverySettings?
     package let strictReconfigCheck: Bool
     package let preVote: Bool
     package let forceNewCluster: Bool
+
+    // v2 proxy
+    package let proxy: ProxySettings
 
     // TLS
     package let clientTLS: TLSSettings

@@ -2,7 +2,6 @@
 
 extension Setting {
     private static let noTracing = "distributed tracing is not part of this release"
-    private static let noProxy = "the v2 proxy is not part of this release"
 
     static let profiling: [Setting] = [
         Setting(
@@ -76,17 +75,16 @@ extension Setting {
     static let proxy: [Setting] = [
         Setting(
             "proxy", .choice(["off", "readonly", "on"]), "off", .proxy,
-            "Run as a proxy instead of a member.", support: .later(noProxy)),
+            "Run as a proxy of the v2 API instead of a member: on, or readonly for GET alone."),
         proxyTime("failure-wait", "5000", "for which a failed endpoint is left alone"),
         proxyTime("refresh-interval", "30000", "between looks at the members"),
-        proxyTime("dial-timeout", "1000", "for connecting to an endpoint"),
-        proxyTime("write-timeout", "5000", "for writing to an endpoint"),
-        proxyTime("read-timeout", "0", "for reading from an endpoint"),
+        proxyTime("dial-timeout", "1000", "for connecting to an endpoint; 0 for no limit"),
+        proxyTime("write-timeout", "5000", "for writing to an endpoint; 0 for no limit"),
+        proxyTime("read-timeout", "0", "for reading from an endpoint; 0 for no limit"),
     ]
 
     private static func proxyTime(_ name: String, _ standard: String, _ what: String) -> Setting {
         Setting(
-            "proxy-\(name)", .uint(bits: 64), standard, .proxy, "Time in milliseconds \(what).",
-            support: .accepted(noProxy))
+            "proxy-\(name)", .uint(bits: 64), standard, .proxy, "Time in milliseconds \(what).")
     }
 }

@@ -80,8 +80,12 @@ package enum ShellCompletion {
         text += "        esac\n    fi\n    case \"${COMP_WORDS[1]-} ${COMP_WORDS[2]-}\" in\n"
         for command in ProgramCommand.words where !command.options.isEmpty {
             let own = command.options.map { "--\($0.name)" }.joined(separator: " ")
-            text += "    \"\(command.words) \"*) "
-            text += "mapfile -t COMPREPLY < <(compgen -W '\(own) \(flags)' -- \"$cur\"); "
+            let all = command.takesSettings ? "\(own) \(flags)" : own
+            // Of a command of two words the second one must be whole first.
+            let isTwo = command.words.contains(" ")
+            text += "    \"\(command.words)\(isTwo ? "" : " ")\"*) "
+            text += isTwo ? "(( COMP_CWORD > 2 )) && " : ""
+            text += "mapfile -t COMPREPLY < <(compgen -W '\(all)' -- \"$cur\") && "
             text += "return ;;\n"
         }
         text += "    esac\n    case $COMP_CWORD in\n"
@@ -116,15 +120,17 @@ package enum ShellCompletion {
         text += ")\nsettings=(\n"
         for flag in Flag.ofStart { text += "  \(zshSpecification(flag))\n" }
         text += ")\nif (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n"
-        text += "  _describe command commands\n  return\nfi\ncase $words[2] in\n"
-        for (first, next) in secondWords {
-            text += "  \(first)) if (( CURRENT == 3 )); then "
-            text += "compadd \(next.joined(separator: " ")); return; fi ;;\n"
-        }
+        text += "  _describe command commands\n  return\nfi\ncase \"$words[2] $words[3]\" in\n"
         for command in ProgramCommand.words where !command.options.isEmpty {
-            text += "  \(command.words)) settings+=(\n"
+            let isTwo = command.words.contains(" ")
+            text += "  \"\(command.words)\(isTwo ? "" : " ")\"*) "
+            text += "settings\(command.takesSettings ? "+" : "")=(\n"
             for option in command.options { text += "    \(zshSpecification(Flag(option)))\n" }
             text += "  ) ;;\n"
+        }
+        for (first, next) in secondWords {
+            text += "  \"\(first) \"*) if (( CURRENT == 3 )); then "
+            text += "compadd \(next.joined(separator: " ")); return; fi ;;\n"
         }
         return text + "esac\n_arguments $settings '*: :'\n"
     }
@@ -163,7 +169,10 @@ package enum ShellCompletion {
             for option in command.options {
                 text += fishLine(
                     Flag(option),
-                    condition: " -n '__fish_seen_subcommand_from \(command.words)'")
+                    condition: " -n '"
+                        + command.words.split(separator: " ").map {
+                            "__fish_seen_subcommand_from \($0)"
+                        }.joined(separator: "; and ") + "'")
             }
         }
         return text

@@ -48,11 +48,38 @@ package enum Daemon {
             EtcdLogHandler(name: "", sink: sink, isJSON: isJSON, clock: clock)
         }
         for notice in notices { log(notice, logger) }
+        if !CoreDump.leaveOutMemory() {
+            logger.warning("a crash may leave an image of the memory with passwords in it")
+        }
         let systemd = ServiceManager()
         do {
+            if ServiceChoice.of(config, in: PosixFileSystem(), logger: logger) == .proxy {
+                let proxy = try await ProxyService.start(config, systemd: systemd, logger: logger)
+                return await proxy.runUntilStopped()
+            }
             let member = try await MemberService.start(
                 config, systemd: systemd, clock: clock, log: sink, logger: logger)
             return await member.runUntilStopped()
+        } catch let surplus as SurplusMember {
+            return await fallBack(config, surplus, systemd: systemd, logger: logger)
+        } catch {
+            logger.critical("cannot start", metadata: ["error": "\(error)"])
+            systemd.status("cannot start: \(error)")
+            return 1
+        }
+    }
+
+    /// Whom a discovered cluster has no place for serves it as a proxy.
+    private static func fallBack(
+        _ config: ServerConfig, _ surplus: SurplusMember, systemd: ServiceManager, logger: Logger
+    ) async -> Int32 {
+        logger.warning(
+            "discovery cluster is full, falling back to proxy",
+            metadata: ["fallback-proxy": "proxy", "error": "\(surplus)"])
+        do {
+            let proxy = try await ProxyService.start(
+                config, peerURLs: surplus.members.map(\.url.text), systemd: systemd, logger: logger)
+            return await proxy.runUntilStopped()
         } catch {
             logger.critical("cannot start", metadata: ["error": "\(error)"])
             systemd.status("cannot start: \(error)")

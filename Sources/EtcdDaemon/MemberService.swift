@@ -68,7 +68,7 @@ final class MemberService: Sendable {
                 description: "file descriptor limit[\(FileDescriptors.limit)] of etcd process is "
                     + "too low; please set higher than \(Limits.reservedDescriptors)")
         }
-        let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let loops = EventLoops(count: EventLoops.suitableCount)
         let version = SemanticVersion(ProgramVersion.etcd) ?? SemanticVersion(major: 3, minor: 5)
         let directory = DataDirectory(
             root: config.dataDirectory, walDirectory: config.walDirectory)
@@ -80,7 +80,10 @@ final class MemberService: Sendable {
         let client = HTTPClient(loops: loops, tls: tls.peer)
         let queries = ClusterQueries(client: client, loop: loops.next())
         let origin = try await OriginDecision(
-            config: config, queries: queries, ownVersion: version, logger: logger
+            config: config,
+            discovery: ClusterDiscovery(
+                config: config, loop: loops.next(), systemd: systemd, logger: logger),
+            queries: queries, ownVersion: version, logger: logger
         ).decide(hasLog: hasLog)
 
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)

@@ -16,11 +16,14 @@ struct MemberTLS: Sendable {
 
     /// Reads all files, and makes certificates where the settings want that. Throws what a start
     /// has to end with.
-    static func open(_ config: ServerConfig, in files: PosixFileSystem, logger: Logger) throws
-        -> MemberTLS
-    {
+    ///
+    /// - Parameter directory: where made certificates are kept; `nil` for the data directory.
+    static func open(
+        _ config: ServerConfig, directory: String? = nil, in files: PosixFileSystem, logger: Logger
+    ) throws -> MemberTLS {
         let generator = GeneratedCertificate(
-            dataDirectory: config.dataDirectory, years: config.selfSignedCertYears, files: files,
+            dataDirectory: directory ?? config.dataDirectory, years: config.selfSignedCertYears,
+            files: files,
             logger: logger)
         var peerSettings = config.peerTLS
         if peerSettings.isGenerated {
@@ -38,6 +41,10 @@ struct MemberTLS: Sendable {
         ].joined().contains(where: \.scheme.isSecure)
         var peerOptions = TLSOptions(peerSettings)
         peerOptions.dials = true
+        // As etcd: members found by DNS prove to be of the domain, unless an authority is named.
+        if case .records(let domain, _) = config.discovery, peerOptions.trustedCAFile.isEmpty {
+            peerOptions.dialledServerName = domain
+        }
         return MemberTLS(
             client: isSecure
                 ? try context(TLSOptions(clientSettings), "client", logger) : nil,
@@ -72,6 +79,24 @@ struct MemberTLS: Sendable {
                     ])
             }
         }
+    }
+
+    /// What a proxy dials members with, as one of their clients. Settings towards members take the
+    /// place of missing ones towards clients.
+    static func asClient(_ config: ServerConfig, peer: TLSContext, logger: Logger) throws
+        -> TLSContext
+    {
+        let settings = config.clientTLS
+        if settings.isGenerated {
+            var options = TLSOptions()
+            options.dials = true
+            options.trustsAnyServer = true
+            return try context(options, "client", logger)
+        }
+        if settings.isEmpty, settings.trustedCAFile.isEmpty { return peer }
+        var options = TLSOptions(settings)
+        options.dials = true
+        return try context(options, "client", logger)
     }
 
     /// Reads all files again.

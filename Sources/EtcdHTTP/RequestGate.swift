@@ -16,14 +16,11 @@ struct RequestGate: Sendable {
 
     /// Empty: all.
     private let hosts: Set<String>
-    /// Empty: all.
-    private let origins: Set<String>
-    private let fieldsForAll: [(String, String)]
+    private let origins: CrossOrigins
 
     init(hosts: [String], origins: [String]) {
         self.hosts = hosts.contains("*") ? [] : Set(hosts)
-        self.origins = origins.contains("*") ? [] : Set(origins)
-        fieldsForAll = RequestGate.fields(allowing: "*")
+        self.origins = CrossOrigins(origins)
     }
 
     func check(_ head: HTTPRequestHead) -> Verdict {
@@ -31,19 +28,7 @@ struct RequestGate: Sendable {
             let host = RequestGate.hostname(of: head.headers.first(name: "host") ?? "")
             if !hosts.contains(host) { return .misdirected(host: host) }
         }
-        if origins.isEmpty { return .serve(fieldsForAll) }
-        guard let origin = head.headers.first(name: "origin"), origins.contains(origin) else {
-            return .serve([])
-        }
-        return .serve(RequestGate.fields(allowing: origin))
-    }
-
-    private static func fields(allowing origin: String) -> [(String, String)] {
-        [
-            ("Access-Control-Allow-Headers", "accept, content-type, authorization"),
-            ("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE"),
-            ("Access-Control-Allow-Origin", origin),
-        ]
+        return .serve(origins.fields(for: head))
     }
 
     /// The host without the port; the text as it is when there is no valid port.

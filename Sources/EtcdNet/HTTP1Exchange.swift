@@ -21,6 +21,8 @@ final class HTTP1Exchange: HTTPResponder {
     /// Input may be left unread when the connection closes after this answer.
     private(set) var lingers = false
     private var isChunked = false
+    /// What is missing of a body whose length was stated; `nil` when it was not.
+    private var owedBytes: Int?
 
     var onClose: (() -> Void)?
     var onWritable: (() -> Void)?
@@ -71,9 +73,13 @@ final class HTTP1Exchange: HTTPResponder {
         guard let session, state == .waiting else { return }
         state = .streaming
         let hasBody = HTTPStatus.allowsBody(status) && !isHEAD
-        isChunked = hasBody && !isHTTP10
-        if hasBody, isHTTP10 { closesConnection = true }
-        let head = head(status, headers, isChunked ? .chunked : .none, session)
+        let length = HTTPStatus.allowsBody(status) ? headers.statedLength : nil
+        owedBytes = hasBody ? length : nil
+        isChunked = hasBody && !isHTTP10 && length == nil
+        if hasBody, isHTTP10, length == nil { closesConnection = true }
+        let framing: HTTP1ResponseHead.Framing =
+            length.map { .length($0) } ?? (isChunked ? .chunked : .none)
+        let head = head(status, headers, framing, session)
         session.write(for: self) { $0.writeHead(head, date: loop.date()) }
         session.exchangeStarted()
     }
@@ -81,6 +87,10 @@ final class HTTP1Exchange: HTTPResponder {
     func write(_ part: ByteBuffer) {
         let count = part.readableBytes
         guard let session, state == .streaming, count > 0, !isHEAD else { return }
+        if let owedBytes {
+            guard count <= owedBytes else { return abort() }
+            self.owedBytes = owedBytes - count
+        }
         guard count <= HTTPServerLimits.copiedBodyMax else {
             if isChunked { session.write(for: self) { $0.writeChunkSize(count) } }
             session.writeLarge(part, for: self)
@@ -96,6 +106,7 @@ final class HTTP1Exchange: HTTPResponder {
 
     func finish() {
         guard let session, state == .streaming else { return }
+        if let owedBytes, owedBytes > 0 { return abort() }
         if isChunked { session.write(for: self) { $0.writeStaticString("0\r\n\r\n") } }
         end(.finished)
     }
@@ -173,6 +184,13 @@ final class HTTP1Exchange: HTTPResponder {
         return HTTP1ResponseHead(
             isHTTP10: isHTTP10, status: status, headers: headers, framing: framing,
             connection: connection)
+    }
+}
+
+extension HTTPHeaders {
+    /// The number in Content-Length, if there is one.
+    var statedLength: Int? {
+        first(name: "Content-Length").flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 }
 

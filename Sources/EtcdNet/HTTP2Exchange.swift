@@ -65,7 +65,9 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
         guard let session, state == .waiting else { return }
         state = .streaming
         session.submitHead(
-            self, status: status, headers: headers, contentLength: nil, hasBody: true)
+            self, status: status, headers: headers,
+            contentLength: HTTPStatus.allowsBody(status) ? headers.statedLength : nil,
+            hasBody: true)
     }
 
     func write(_ part: ByteBuffer) {

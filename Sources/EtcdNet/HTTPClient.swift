@@ -12,19 +12,26 @@ package final class HTTPClient: Sendable {
     /// - Parameters:
     ///   - loops: the loops that exchanges will run on. On others nothing is kept alive.
     ///   - tls: for origins with `https`; without it they are refused.
-    package init(loops: any EventLoopGroup, tls: TLSContext? = nil) {
+    ///   - idleConnectionsMax: kept per loop and server; `nil` for what members need of each other.
+    package init(
+        loops: any EventLoopGroup, tls: TLSContext? = nil, idleConnectionsMax: Int? = nil
+    ) {
         self.tls = tls
         var pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPClientPool>] = [:]
         for loop in loops.makeIterator() {
             pools[ObjectIdentifier(loop)] = .makeBoxSendingValue(
-                HTTPClientPool(loop: loop, tls: tls), eventLoop: loop)
+                HTTPClientPool(
+                    loop: loop, tls: tls,
+                    idleMax: idleConnectionsMax ?? HTTPClientPool.usualIdleMax), eventLoop: loop)
         }
         self.pools = pools
     }
 
     /// For exchanges on any of the process's event loops.
-    package convenience init(loops: EventLoops, tls: TLSContext? = nil) {
-        self.init(loops: loops.group, tls: tls)
+    package convenience init(
+        loops: EventLoops, tls: TLSContext? = nil, idleConnectionsMax: Int? = nil
+    ) {
+        self.init(loops: loops.group, tls: tls, idleConnectionsMax: idleConnectionsMax)
     }
 
     /// One exchange; the future is of `loop` and fails with `HTTPClientError` only.
@@ -115,6 +122,28 @@ package final class HTTPClient: Sendable {
         return call
     }
 
+    /// One exchange whose response is handed on as it comes, on a kept connection if there is one.
+    /// Call it on `loop`.
+    ///
+    /// The delegate is held until `ended`, and hears nothing before this returns. After `cancel`,
+    /// which closes the connection, it hears nothing more. A request is sent again as by `execute`.
+    package func relay(
+        _ request: HTTPClientRequest, on loop: any EventLoop, limits: HTTPClientRelayLimits,
+        delegate: any HTTPClientStreamDelegate
+    ) -> any HTTPClientRelay {
+        loop.preconditionInEventLoop()
+        let pool = pools[ObjectIdentifier(loop)]?.value
+        let call = HTTPClientRelayCall(
+            request, pool: pool ?? HTTPClientPool(loop: loop, tls: tls), isKept: pool != nil,
+            limits: limits, delegate: delegate)
+        do throws(HTTPClientError) {
+            call.start(to: try Self.address(of: request))
+        } catch {
+            call.refuse(error)
+        }
+        return call
+    }
+
     /// Closes what is kept alive. Exchanges that still run end by themselves.
     package func shutdown() {
         for box in pools.values {
@@ -129,6 +158,8 @@ package final class HTTPClient: Sendable {
         guard request.target.hasPrefix("/"), isPrintable else {
             throw HTTPClientError(.badAddress, "bad request target \"\(request.target)\"")
         }
-        return try HTTPClientAddress(origin: request.origin)
+        let address = try HTTPClientAddress(origin: request.origin)
+        guard let proxy = request.proxy, case .tcp = address else { return address }
+        return .proxied(proxy, address)
     }
 }

@@ -98,10 +98,7 @@ final class HTTPClientCall: HTTPClientExchange {
 
     func failed(_ error: HTTPClientError, nothingReceived: Bool) {
         connection = nil
-        let isRepeatable =
-            request.isRepeatable
-            || ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"].contains(request.method)
-        if isReused, nothingReceived, isRepeatable, error.kind == .closed, promise != nil {
+        if isReused, nothingReceived, request.maySendAgain, error.kind == .closed, promise != nil {
             dial()
         } else {
             finish(.failure(error))

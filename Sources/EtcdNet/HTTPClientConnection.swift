@@ -38,13 +38,26 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
 
     var isActive: Bool { channel.isActive }
 
-    func send(_ request: HTTPClientRequest, for exchange: any HTTPClientExchange) {
+    /// Whether bytes are taken from the kernel. On again when the exchange ends.
+    var reads = true {
+        didSet {
+            guard reads != oldValue else { return }
+            // Fails only on a channel that is closed already.
+            try? channel.syncOptions?.setOption(.autoRead, value: reads)
+        }
+    }
+
+    /// - Parameter written: completed when the kernel has taken the whole request.
+    func send(
+        _ request: HTTPClientRequest, for exchange: any HTTPClientExchange,
+        written: EventLoopPromise<Void>? = nil
+    ) {
         let length = request.body.readableBytes
         begin(request, length: length, for: exchange)
         if length > 0 {
             channel.write(HTTPClientRequestPart.body(.byteBuffer(request.body)), promise: nil)
         }
-        finishRequest()
+        finishRequest(written)
     }
 
     /// The head alone; `length` bytes of body follow by `sendPart`, and `finishRequest` ends it.
@@ -53,10 +66,17 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
         self.exchange = exchange
         hasHead = false
         keepsAlive = false
+        let proxy = address.readingProxy
         var head = NIOHTTP1.HTTPRequestHead(
-            version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.target,
+            version: .http1_1, method: HTTPMethod(rawValue: request.method),
+            uri: proxy == nil ? request.target : "http://\(address.hostHeader)\(request.target)",
             headers: request.headers)
-        head.headers.replaceOrAdd(name: "Host", value: address.hostHeader)
+        if let authorization = proxy?.authorization {
+            head.headers.replaceOrAdd(name: "Proxy-Authorization", value: authorization)
+        }
+        if !head.headers.contains(name: "Host") {
+            head.headers.add(name: "Host", value: address.hostHeader)
+        }
         if length > 0 || !["GET", "HEAD"].contains(request.method) {
             head.headers.replaceOrAdd(name: "Content-Length", value: String(length))
         }
@@ -68,8 +88,8 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
         channel.writeAndFlush(HTTPClientRequestPart.body(.byteBuffer(part)))
     }
 
-    func finishRequest() {
-        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+    func finishRequest(_ written: EventLoopPromise<Void>? = nil) {
+        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: written)
     }
 
     /// Cuts the connection; the exchange hears `error`.
@@ -101,6 +121,7 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
         case .end:
             self.exchange = nil
             exchanges += 1
+            reads = true
             if keepsAlive, channel.isActive, let onIdle {
                 // First, so that what follows from the answer finds the connection free.
                 onIdle(self)
@@ -124,14 +145,8 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let isTLS =
-            error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
-            || error is TLSError
-        let reason =
-            isTLS
-            ? TLSFailure.text(
-                error, shown: try? context.pipeline.syncOperations.nioSSL_peerCertificate(),
-                addresses: ("", ""), isServer: false) : "\(error)"
+        let shown = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+        let reason = TLSFailure.clientText(error, shown: shown)
         let kind: HTTPClientError.Kind =
             if error is HTTPParserError {
                 .malformed

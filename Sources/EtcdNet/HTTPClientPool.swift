@@ -9,7 +9,7 @@ import NIOPosix
 final class HTTPClientPool {
     /// Per address: what the parallel posts of a peer and what one loop asks the leader use at
     /// once.
-    static let idleConnectionsMax = 20
+    static let usualIdleMax = 20
     /// A connection is not kept longer than this without use; below the five minutes after which
     /// Go's peer server closes it from its side.
     static let idleTimeout = TimeAmount.seconds(60)
@@ -21,12 +21,14 @@ final class HTTPClientPool {
 
     let loop: any EventLoop
     let tls: TLSContext?
+    private let idleMax: Int
     private var idle: [HTTPClientAddress: [Idle]] = [:]
     private var isClosed = false
 
-    init(loop: any EventLoop, tls: TLSContext?) {
+    init(loop: any EventLoop, tls: TLSContext?, idleMax: Int = HTTPClientPool.usualIdleMax) {
         self.loop = loop
         self.tls = tls
+        self.idleMax = idleMax
     }
 
     /// A kept connection, the one used last.
@@ -45,7 +47,8 @@ final class HTTPClientPool {
         done: @escaping (Result<HTTPClientConnection, HTTPClientError>) -> Void
     ) {
         loop.preconditionInEventLoop()
-        if address.secureHost != nil, tls == nil {
+        let dialled = address.dialled
+        if address.secureHost != nil || dialled.secureHost != nil, tls == nil {
             let reason = "dial \(address.description): there are no settings for TLS"
             return done(.failure(HTTPClientError(.badAddress, reason)))
         }
@@ -54,6 +57,14 @@ final class HTTPClientPool {
             .channelInitializer { [tls] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if case .proxied(let proxy, let server) = address {
+                        if let host = proxy.address.secureHost, let tls {
+                            try pipeline.addHandler(try tls.clientHandler(for: host))
+                        }
+                        if server.secureHost != nil {
+                            try pipeline.addHandler(ProxyTunnel(proxy, to: server))
+                        }
+                    }
                     if let host = address.secureHost, let tls {
                         try pipeline.addHandler(try tls.clientHandler(for: host))
                     }
@@ -63,7 +74,9 @@ final class HTTPClientPool {
                 }
             }
         let future: EventLoopFuture<any Channel>
-        switch address {
+        switch dialled {
+        case .proxied:
+            preconditionFailure("proxies are not reached by proxies")
         case .tcp(let host, let port, _):
             future =
                 bootstrap
@@ -81,12 +94,12 @@ final class HTTPClientPool {
         }.hop(to: loop).whenComplete { result in
             switch result {
             case .success(let connection): done.value(.success(connection.value))
-            case .failure(let error): done.value(.failure(Self.dialError(error, address)))
+            case .failure(let error): done.value(.failure(Self.dialError(error, dialled)))
             }
         }
     }
 
-    private static func dialError(_ error: any Error, _ address: HTTPClientAddress)
+    static func dialError(_ error: any Error, _ address: HTTPClientAddress)
         -> HTTPClientError
     {
         if case .connectTimeout? = error as? ChannelError {
@@ -109,7 +122,7 @@ final class HTTPClientPool {
     /// Keeps a connection whose exchange ended, or closes it when there are enough.
     func keep(_ connection: HTTPClientConnection) {
         let address = connection.address
-        if isClosed || idle[address, default: []].count >= Self.idleConnectionsMax {
+        if isClosed || idle[address, default: []].count >= idleMax {
             connection.discard()
             return
         }

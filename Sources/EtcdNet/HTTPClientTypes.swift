@@ -10,11 +10,13 @@ package struct HTTPClientRequest: Sendable {
     package var origin: String
     /// Path and query of the resource.
     package var target: String
-    /// Host and Content-Length are added.
+    /// Content-Length is added, and Host when there is none.
     package var headers: HTTPHeaders
     package var body: ByteBuffer
     /// The server may see it twice without harm, whatever the method.
     package var isRepeatable: Bool
+    /// Between here and the server; `nil` for a connection of our own. Not for streams and uploads.
+    package var proxy: HTTPClientProxy?
 
     package init(
         method: String = "GET", origin: String, target: String, headers: HTTPHeaders = [:],
@@ -26,6 +28,11 @@ package struct HTTPClientRequest: Sendable {
         self.headers = headers
         self.body = body
         self.isRepeatable = isRepeatable
+    }
+
+    /// Whether it may be sent once more when a kept connection turned out to be closed.
+    var maySendAgain: Bool {
+        isRepeatable || ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"].contains(method)
     }
 }
 
@@ -70,6 +77,30 @@ package protocol HTTPClientStreamDelegate: AnyObject {
 /// A running exchange that can be given up. Callable on its event loop only.
 package protocol HTTPClientStream: AnyObject {
     func cancel()
+}
+
+/// A running exchange whose response comes no faster than it is taken. Callable on its event loop
+/// only.
+package protocol HTTPClientRelay: HTTPClientStream {
+    /// Little more arrives until `resume`; what has been read already still does.
+    func pause()
+    func resume()
+}
+
+/// The times that a relayed exchange keeps; `nil` for no limit.
+package struct HTTPClientRelayLimits: Sendable {
+    /// For a new connection.
+    package var dial: TimeAmount
+    /// For sending the request.
+    package var write: TimeAmount?
+    /// Between the end of the request, the head of the response and each part of its body.
+    package var read: TimeAmount?
+
+    package init(dial: TimeAmount, write: TimeAmount?, read: TimeAmount?) {
+        self.dial = dial
+        self.write = write
+        self.read = read
+    }
 }
 
 /// Supplies the body of an upload. Called on the event loop of the exchange, one call at a time.

@@ -99,7 +99,9 @@ package protocol HTTPResponder: AnyObject {
 
     /// A whole response. Content-Length and Date are added; a HEAD request gets no body.
     func respond(status: Int, headers: HTTPHeaders, body: ByteBuffer)
-    /// Begins a response of unknown length (chunked over HTTP/1.1) and flushes its head.
+    /// Begins a response and flushes its head. Its length is unknown (chunked over HTTP/1.1), or it
+    /// is what the field Content-Length says; then the body must have exactly that length, and the
+    /// connection is cut when it has not.
     func start(status: Int, headers: HTTPHeaders)
     /// Queues a part of the body; flushed at the end of this pass of the loop.
     func write(_ part: ByteBuffer)

@@ -35,8 +35,31 @@ package final class Listener: Sendable {
         _ address: ListenAddress, inheritedSocket: CInt? = nil, loops: EventLoops,
         settings: ListenerSettings = ListenerSettings(), handler: any HTTPHandler
     ) async throws -> Listener {
+        try await bind(address, inheritedSocket, loops, settings) { channel, loop in
+            try addFirstHandler(
+                to: channel.pipeline.syncOperations, loop: loop, handler: handler)
+        }
+    }
+
+    /// The same for connections that speak something else: `serve` adds what handles one to its
+    /// pipeline. It is called on the connection's loop, before anything is read.
+    package static func bind(
+        _ address: ListenAddress, loops: EventLoops, maxConnections: Int,
+        serve: @escaping @Sendable (any Channel) throws -> Void
+    ) async throws -> Listener {
+        try await bind(
+            address, nil, loops, ListenerSettings(maxConnections: maxConnections)
+        ) { channel, _ in try serve(channel) }
+    }
+
+    private typealias Initializer = @Sendable (any Channel, ListenerLoop) throws -> Void
+
+    private static func bind(
+        _ address: ListenAddress, _ inheritedSocket: CInt?, _ loops: EventLoops,
+        _ settings: ListenerSettings, serve: @escaping Initializer
+    ) async throws -> Listener {
         do {
-            return try await open(address, inheritedSocket, loops, settings, handler)
+            return try await open(address, inheritedSocket, loops, settings, serve)
         } catch let error as IOError {
             let reason = String(cString: strerror(error.errnoCode)).lowercased()
             throw ListenError(description: "listen \(address.network) \(address): bind: \(reason)")
@@ -47,7 +70,7 @@ package final class Listener: Sendable {
 
     private static func open(
         _ address: ListenAddress, _ inheritedSocket: CInt?, _ loops: EventLoops,
-        _ settings: ListenerSettings, _ handler: any HTTPHandler
+        _ settings: ListenerSettings, _ serve: @escaping Initializer
     ) async throws -> Listener {
         let acceptLoop = loops.next()
         let gate = try await acceptLoop.submit {
@@ -67,6 +90,8 @@ package final class Listener: Sendable {
             }
         }
         .childChannelOption(.allowRemoteHalfClosure, value: true)
+        // One buffer full, then the others' turn.
+        .childChannelOption(.maxMessagesPerRead, value: 1)
         .childChannelOption(
             .writeBufferWaterMark,
             value: .init(
@@ -74,9 +99,7 @@ package final class Listener: Sendable {
         )
         .childChannelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                try addFirstHandler(
-                    to: channel.pipeline.syncOperations, loop: table.loop(of: channel),
-                    handler: handler)
+                try serve(channel, table.loop(of: channel))
             }
         }
         if address.isTCP { bootstrap = withTCPOptions(bootstrap, of: address) }

@@ -1,6 +1,8 @@
-//  The commands that the program knows besides running a member, by the first argument.
+//  The commands that the program knows besides running a member: by the name of the program, or by
+//  the first argument.
 
 import EtcdDaemon
+import EtcdDiscovery
 
 enum Subcommand {
     /// - Parameters:
@@ -11,10 +13,12 @@ enum Subcommand {
         @Sendable (_ program: String, _ arguments: [String]) async -> Int32
 
     private static let bodies: [String: Body] = [
-        "healthcheck": { await HealthcheckCommand.run(arguments: $1) }
+        "discovery": { await DiscoveryCommand.run(arguments: $1) },
+        "gateway": { await GatewayCommand.run(arguments: $1) },
+        "healthcheck": { await HealthcheckCommand.run(arguments: $1) },
     ]
 
-    /// Runs what the first argument asks for.
+    /// Runs what the name of the program or the first argument asks for.
     ///
     /// - Parameters:
     ///   - program: as the system gives it, with or without a path.

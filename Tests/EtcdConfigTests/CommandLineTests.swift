@@ -139,7 +139,7 @@ struct CommandLineTests {
         #expect(started(load(["--version=false"])) != nil)
     }
 
-    @Test("knows what is not part of it", arguments: ["gateway", "grpc-proxy"])
+    @Test("knows what is not part of it", arguments: ["grpc-proxy"])
     func sideProgram(_ word: String) {
         let (text, code) = failure(load([word, "start"]))
         #expect(text.hasPrefix("\(word) is not part of this release"))

@@ -119,7 +119,10 @@ struct ManualTests {
         #expect(!text.contains("unrecognized") && !text.contains("no effect"), "\(text)")
         for setting in Setting.all where setting.support == .supported && setting.name != "debug" {
             guard let key = setting.yamlKey?.split(separator: ".").last else { continue }
-            #expect(sample.contains("\n\(key):") || sample.contains("\n  \(key):"), "\(key)")
+            let isThere = [0, 2, 4, 6].contains { depth in
+                sample.contains("\n\(String(repeating: " ", count: depth))\(key):")
+            }
+            #expect(isThere, "\(key)")
         }
     }
 
