@@ -54,6 +54,25 @@ package struct ServerConfig: Sendable, Hashable {
         package let perSecond: UInt64
     }
 
+    /// A switch of `--feature-gates`, and how far etcd trusts it.
+    package struct FeatureGate: Sendable, Hashable {
+        package let name: String
+        /// `ALPHA` or `BETA`.
+        package let stage: String
+        package let isEnabled: Bool
+    }
+
+    /// When a log file is exchanged, and what becomes of old ones.
+    package struct LogRotation: Sendable, Hashable {
+        package var maxBytes: UInt64 = 100 << 20
+        /// 0 keeps them all.
+        package var maxAgeDays = 0
+        /// 0 keeps them all.
+        package var maxBackups = 0
+        package var usesLocalTime = false
+        package var compresses = false
+    }
+
     package enum LogOutput: Sendable, Hashable {
         case standardError
         case standardOutput
@@ -163,13 +182,18 @@ package struct ServerConfig: Sendable, Hashable {
     package let userRate: UInt64
     package let prefixRates: [PrefixRate]
     package let enablePprof: Bool
+    /// All that are known, by name.
+    package let featureGates: [FeatureGate]
     package let metrics: MetricsDetail
     package let warningApplyMilliseconds: UInt64
+    package let warningUnaryMilliseconds: UInt64
 
     // Log
     package let logLevel: LogLevel
     package let logFormat: LogFormat
     package let logOutputs: [LogOutput]
+    /// `nil` when files just grow.
+    package let logRotation: LogRotation?
 
     // Unsafe
     package let unsafeNoFsync: Bool

@@ -38,7 +38,7 @@ package enum Daemon {
         let clock = SystemClock()
         let sink: LogSink
         do {
-            sink = try LogSink(config)
+            sink = try LogSink(config, clock: clock)
         } catch {
             write("etcd-swift: \(error)\n", to: STDERR_FILENO)
             return 1
@@ -58,7 +58,7 @@ package enum Daemon {
                 return await proxy.runUntilStopped()
             }
             let member = try await MemberService.start(
-                config, systemd: systemd, clock: clock, logger: logger)
+                config, systemd: systemd, clock: clock, log: sink, logger: logger)
             return await member.runUntilStopped()
         } catch let surplus as SurplusMember {
             return await fallBack(config, surplus, systemd: systemd, logger: logger)
@@ -118,7 +118,7 @@ package enum Daemon {
         return variables
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    static func write(_ text: String, to descriptor: Int32) {
         LogSink(descriptors: [descriptor], level: .trace).write(Array(text.utf8))
     }
 }

@@ -59,7 +59,8 @@ final class MemberService: Sendable {
     /// Everything up to running roles and a served peer port. Clients are let in once the member
     /// has found its place in the cluster.
     static func start(
-        _ config: ServerConfig, systemd: ServiceManager, clock: SystemClock, logger: Logger
+        _ config: ServerConfig, systemd: ServiceManager, clock: SystemClock, log: LogSink,
+        logger: Logger
     ) async throws -> MemberService {
         FileDescriptors.raiseLimit()
         guard FileDescriptors.limit > Limits.reservedDescriptors else {
@@ -121,7 +122,7 @@ final class MemberService: Sendable {
         let parts = try MemberParts(
             replica: replica, transport: transport, loops: loops, client: client,
             queries: queries, clock: clock, mailboxes: mailboxes, background: background,
-            config: config, logger: logger)
+            config: config, log: log, logger: logger)
         let listeners = try await MemberListeners.bind(
             config, parts: parts, tls: tls, inherited: systemd.inheritedSockets(), logger: logger)
         for member in cluster.members { transport.add(member) }
@@ -225,9 +226,11 @@ final class MemberService: Sendable {
             ])
         logger.info("ready to serve client requests")
         listeners.logClients(logger)
+        if systemd.isPresent { logger.info("notifying init daemon") }
         systemd.ready(
             status: "serving as \(config.name) (\(parts.members.localID)) "
                 + "of \(parts.members.list.count) members")
+        if systemd.isPresent { logger.info("successfully notified init daemon") }
     }
 
     private func listenToSignals() async {

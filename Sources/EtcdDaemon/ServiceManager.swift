@@ -11,6 +11,9 @@ struct ServiceManager: Sendable {
         let descriptor: Int32
     }
 
+    /// Whether somebody wants to be told.
+    var isPresent: Bool { getenv("NOTIFY_SOCKET") != nil }
+
     func ready(status: String) { notify("READY=1\nSTATUS=\(status)") }
     func status(_ text: String) { notify("STATUS=\(text)") }
     /// A start that depends on others takes longer, for so many seconds more.

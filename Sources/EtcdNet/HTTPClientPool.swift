@@ -1,5 +1,6 @@
 //  The connections of one event loop that wait for their next exchange.
 
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -104,9 +105,18 @@ final class HTTPClientPool {
         if case .connectTimeout? = error as? ChannelError {
             return HTTPClientError(.timeout, "dial \(address.description): timeout")
         }
-        let reasons = (error as? NIOConnectionError)?.connectionErrors.map { "\($0.error)" } ?? []
-        let text = reasons.isEmpty ? "\(error)" : reasons.joined(separator: "; ")
+        let failure = error as? NIOConnectionError
+        if let failure, failure.connectionErrors.isEmpty {
+            return HTTPClientError(.connect, "dial \(address.description): no such host")
+        }
+        let reasons = failure?.connectionErrors.map { Self.text(of: $0.error) } ?? []
+        let text = reasons.isEmpty ? Self.text(of: error) : reasons.joined(separator: "; ")
         return HTTPClientError(.connect, "dial \(address.description): \(text)")
+    }
+
+    private static func text(of error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(error.errnoCode)).lowercased()
     }
 
     /// Keeps a connection whose exchange ended, or closes it when there are enough.

@@ -26,9 +26,11 @@ package final class Snapshotter {
 
     /// Writes a snapshot; on return it is durable. A file of the same term and index is replaced.
     package func save(_ snapshot: Snapshot) throws(WALError) {
-        let metadata = snapshot.metadata
-        let name = HexPair.text(
-            metadata.term.rawValue, metadata.index.rawValue, suffix: Snapshotter.suffix)
+        try save(Snapshotter.encode(snapshot), of: snapshot.metadata)
+    }
+
+    /// The content of a snapshot's file.
+    package static func encode(_ snapshot: Snapshot) -> [UInt8] {
         var data: [UInt8] = []
         data.reserveCapacity(snapshot.encodedSize)
         snapshot.encode(into: &data)
@@ -36,6 +38,13 @@ package final class Snapshotter {
         var file: [UInt8] = []
         file.reserveCapacity(data.count + 32)
         SnapshotEnvelope(crc: CRC32C.checksum(content), data: content).encode(into: &file)
+        return file
+    }
+
+    /// As the other, with the file's content made before.
+    package func save(_ file: [UInt8], of metadata: SnapshotMetadata) throws(WALError) {
+        let name = HexPair.text(
+            metadata.term.rawValue, metadata.index.rawValue, suffix: Snapshotter.suffix)
         let temporary =
             "\(directory)/\(Snapshotter.temporaryPrefix)-\(name.dropLast(Snapshotter.suffix.count))"
         do throws(FileError) {

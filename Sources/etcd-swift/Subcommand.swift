@@ -19,6 +19,7 @@ enum Subcommand {
         "discovery": { await DiscoveryCommand.run(arguments: $1) },
         "gateway": { await GatewayCommand.run(arguments: $1) },
         "hashkv": tool("hashkv"),
+        "healthcheck": { await HealthcheckCommand.run(arguments: $1) },
         "recover": tool("recover"),
         "snapshot": tool("snapshot"),
         "version": tool("version"),

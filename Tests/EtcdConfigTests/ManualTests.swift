@@ -102,8 +102,9 @@ struct ManualTests {
         let shown = printed(["--config-file=/c"], files: ["/c": opened])
         for setting in Setting.all where setting.support == .supported {
             if setting.standard.contains("${") || setting.standard.isEmpty { continue }
-            let line = "\n\(setting.variable)=\"\(setting.standard)\"\n"
-            let commented = "\n#\(setting.variable)=\"\(setting.standard)\"\n"
+            let quote = setting.standard.contains("\"") ? "'" : "\""
+            let line = "\n\(setting.variable)=\(quote)\(setting.standard)\(quote)\n"
+            let commented = "\n#" + line.dropFirst()
             if sample.contains("\n#\(setting.variable)=") {
                 #expect(shown.contains(line) || shown.contains(commented), "\(setting.name)")
             }
