@@ -43,6 +43,39 @@ package struct ProgramCommand: Sendable, Hashable {
                 + "--endpoints the one that the flags, variables and file of a start describe.",
             options: healthcheckOptions, takesSettings: true),
         ProgramCommand(
+            words: "snapshot save", arguments: "FILE [options]",
+            help: "Store a running member's database in a file.", options: clientOptions),
+        ProgramCommand(
+            words: "snapshot status", arguments: "FILE",
+            help: "Show hash, revision, keys and size of a stored database."),
+        ProgramCommand(
+            words: "snapshot restore", arguments: "FILE --data-dir DIR [options]",
+            help: "Make a data directory of a stored database.", options: restoreOptions),
+        ProgramCommand(
+            words: "check", arguments: "--data-dir DIR",
+            help: "Check log, snapshots and database of a data directory that is not in use.",
+            options: directoryOptions),
+        ProgramCommand(
+            words: "recover", arguments: "--data-dir DIR",
+            help: "Make a stopped member that lost its quorum the only one of its cluster.",
+            options: directoryOptions + [
+                Option(
+                    name: "initial-advertise-peer-urls", value: "URLS",
+                    help: "New peer URLs of the member; those it has by default.")
+            ]),
+        ProgramCommand(
+            words: "defrag", arguments: "--data-dir DIR",
+            help: "Rewrite the database of a data directory that is not in use.",
+            options: [dataDirectory]),
+        ProgramCommand(
+            words: "hashkv", arguments: "FILE",
+            help: "Show the hash over the history of the keys in a database file.",
+            options: [
+                Option(name: "rev", value: "N", help: "Highest revision; the latest by default.")
+            ]),
+        ProgramCommand(
+            words: "version", arguments: "", help: "Show the versions of program and API."),
+        ProgramCommand(
             words: "discovery new", arguments: "--size N [options]",
             help: "Make a token on a running cluster, with which N members find each other.",
             options: discoveryOptions),
@@ -81,63 +114,6 @@ package struct ProgramCommand: Sendable, Hashable {
             help: "Show the manual page: etcd-swift man | man -l -"),
         ProgramCommand(words: "--version", arguments: "", help: "Show the version."),
         ProgramCommand(words: "-h | --help", arguments: "", help: "Show this help."),
-    ]
-
-    private static let healthcheckOptions: [Option] = [
-        Option(name: "endpoints", value: "URLS", help: "Client URLs to ask, comma separated."),
-        Option(
-            name: "serializable", value: "",
-            help: "Ask whether the member itself serves, even without a quorum."),
-        Option(name: "timeout", value: "TIME", help: "Time for the answers; 5s by default."),
-        Option(
-            name: "cacert", value: "FILE",
-            help: "Authorities that sign the members' certificates; the system's by default."),
-        Option(name: "cert", value: "FILE", help: "Certificate to show to the members."),
-        Option(name: "key", value: "FILE", help: "Key of that certificate."),
-        Option(
-            name: "insecure-skip-tls-verify", value: "",
-            help: "Do not verify the members' certificates."),
-    ]
-
-    private static let discoveryOptions: [Option] = [
-        Option(name: "size", value: "N", help: "Number of members of the new cluster."),
-        Option(
-            name: "endpoints", value: "LIST",
-            help: "Client URLs of the running cluster; http://127.0.0.1:2379 by default."),
-        Option(name: "protocol", value: "v2|v3", help: "Of discovery; v3 by default."),
-        Option(name: "token", value: "TEXT", help: "The token, instead of a random one."),
-        Option(
-            name: "user", value: "NAME[:PASSWORD]", help: "Log in to the running cluster."),
-        Option(name: "password", value: "TEXT", help: "Password of --user."),
-        Option(
-            name: "cacert", value: "FILE",
-            help: "Authorities that sign the running cluster's certificates."),
-        Option(name: "cert", value: "FILE", help: "Certificate to show to it."),
-        Option(name: "key", value: "FILE", help: "Key of that certificate."),
-        Option(
-            name: "insecure-skip-tls-verify", value: "", help: "Do not verify its certificate."),
-    ]
-
-    private static let gatewayOptions: [Option] = [
-        Option(
-            name: "listen-addr", value: "ADDRESS",
-            help: "Where clients are served; 127.0.0.1:23790 by default."),
-        Option(
-            name: "endpoints", value: "LIST",
-            help: "Addresses of the members; 127.0.0.1:2379 by default."),
-        Option(
-            name: "discovery-srv", value: "DOMAIN",
-            help: "Domain whose DNS records name the members."),
-        Option(name: "discovery-srv-name", value: "TEXT", help: "Suffix of the records' service."),
-        Option(
-            name: "insecure-discovery", value: "",
-            help: "Take records of services without TLS, too."),
-        Option(
-            name: "trusted-ca-file", value: "FILE",
-            help: "Authorities with which endpoints found by DNS are checked."),
-        Option(
-            name: "retry-delay", value: "TIME",
-            help: "Time between attempts to reach a failed endpoint; 1m by default."),
     ]
 
     /// The table's row for a command.

@@ -30,7 +30,11 @@ package enum ShellCompletion {
         init(_ option: ProgramCommand.Option) {
             name = option.name
             help = option.help
-            hint = option.value == "FILE" ? .file : .anything
+            switch option.value {
+            case "FILE": hint = .file
+            case "DIR": hint = .directory
+            default: hint = .anything
+            }
             isSwitch = option.value.isEmpty
         }
 

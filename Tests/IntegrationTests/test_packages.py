@@ -105,6 +105,8 @@ ETCD_INITIAL_ADVERTISE_PEER_URLS="{peer}"
 ETCD_INITIAL_CLUSTER="packaged={peer}"
 ETCD_INITIAL_CLUSTER_STATE="new"
 ETCD_ADVERTISE_CLIENT_URLS="{client}"
+[logging]
+ETCD_LOG_OUTPUTS="systemd/journal"
 """
 
 
@@ -141,11 +143,16 @@ def test_life_of_a_package(root, deb, newer_deb):
     root.run("env", "ETCDCTL_API=3", "etcdctl", "--endpoints", client, "put", "kept", "too",
              check=True)
     root.run("etcd-swift", "healthcheck", "--endpoints", client, check=True)
+    # By the name of etcd's tool.
+    assert "etcdutl version: 3.5" in root.run("/usr/lib/etcd-swift/etcdutl", "version").stdout
     user = root.run("ps", "-o", "user=", "-p", str(first)).stdout.strip() if is_booted else ""
     assert user in ("", "etcd-swift", "etcd-sw+")
     mode = root.run("stat", "-c", "%a", f"{DATA}/member").stdout.strip()
     assert mode == "700"
     if is_booted:
+        # In the journal, lines have the priority of their level.
+        told = root.run("journalctl", "-u", "etcd-swift", "-o", "cat", "-p", "warning").stdout
+        assert '"level":"warn"' in told and '"level":"info"' not in told
         # Reloading reads certificates again and restarts nothing; a crash is answered by a start.
         root.run("systemctl", "reload", "etcd-swift", check=True)
         assert service.pid() == first
@@ -238,7 +245,9 @@ def test_documents_of_the_program():
 
 
 @pytest.mark.parametrize("line, offered", [
-    ("etcd-swift ", ["config", "healthcheck", "completion", "man"]),
+    ("etcd-swift ", ["config", "healthcheck", "snapshot", "recover", "completion", "man"]),
+    ("etcd-swift snapshot ", ["save", "status", "restore"]),
+    ("etcd-swift snapshot restore file --bump", ["--bump-revision"]),
     ("etcd-swift config ", ["check", "print"]),
     ("etcd-swift completion ", ["bash", "zsh", "fish"]),
     ("etcd-swift --initial-cluster-st", ["--initial-cluster-state"]),
