@@ -27,7 +27,8 @@ package enum GatewayCommand {
     ///   - arguments: what follows `gateway`.
     ///   - directory: `nil` where there is none; then --discovery-srv is refused.
     /// - Returns: the exit code.
-    package static func run(arguments: [String], directory: (any GatewayDirectory)?) async -> Int32 {
+    package static func run(arguments: [String], directory: (any GatewayDirectory)?) async -> Int32
+    {
         signal(SIGPIPE, SIG_IGN)
         switch GatewayOptions.parse(arguments) {
         case .help(let text):
@@ -117,7 +118,7 @@ package enum GatewayCommand {
                 "endpoints": .array(found.map { .string($0.target.address) }),
             ])
         if options.isDiscoveryInsecure { return found.map(\.target) }
-        let check = GatewayTargetCheck(domain: domain, trustedCAFile: options.trustedCAFile)
+        let check = GatewayTargetCheck(trustedCAFile: options.trustedCAFile)
         var usable: [GatewayTarget] = []
         for (target, isSecure) in found {
             let problem =

@@ -11,7 +11,6 @@ import NIOPosix
 struct GatewayTargetCheck: Sendable {
     private static let patience = TimeAmount.seconds(5)
 
-    let domain: String
     /// PEM; empty for none.
     let trustedCAFile: String
 
@@ -19,9 +18,11 @@ struct GatewayTargetCheck: Sendable {
     func problem(with target: GatewayTarget) async -> String? {
         do {
             if trustedCAFile.isEmpty {
-                let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                    .connectTimeout(GatewayTargetCheck.patience)
-                    .connect(host: target.host, port: Int(target.port)).get()
+                let channel = try await ClientBootstrap(
+                    group: MultiThreadedEventLoopGroup.singleton
+                )
+                .connectTimeout(GatewayTargetCheck.patience)
+                .connect(host: target.host, port: Int(target.port)).get()
                 try await channel.close()
             } else {
                 try await handshake(target)

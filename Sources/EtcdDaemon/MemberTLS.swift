@@ -22,7 +22,8 @@ struct MemberTLS: Sendable {
         _ config: ServerConfig, directory: String? = nil, in files: PosixFileSystem, logger: Logger
     ) throws -> MemberTLS {
         let generator = GeneratedCertificate(
-            dataDirectory: directory ?? config.dataDirectory, years: config.selfSignedCertYears, files: files,
+            dataDirectory: directory ?? config.dataDirectory, years: config.selfSignedCertYears,
+            files: files,
             logger: logger)
         var peerSettings = config.peerTLS
         if peerSettings.isGenerated {

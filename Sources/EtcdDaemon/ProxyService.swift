@@ -12,7 +12,8 @@ import RuntimePosix
 import UnixSignals
 
 final class ProxyService: Sendable {
-    /// Long polls end only with their clients: nobody is waited for much longer than an answer takes.
+    /// Long polls end only with their clients: nobody is waited for much longer than an answer
+    /// takes.
     private static let drainMilliseconds: UInt64 = 2_000
     /// Connections kept to each member per event loop (etcd's value).
     private static let idleConnectionsMax = 128
@@ -160,7 +161,8 @@ final class ProxyService: Sendable {
             var text = MetricsText()
             counters.write(into: &text)
             text.family(
-                "etcd_server_version", "Which version is running. 1 for 'server_version' label "
+                "etcd_server_version",
+                "Which version is running. 1 for 'server_version' label "
                     + "with current version.", type: "gauge",
                 [("server_version=\"\(ProgramVersion.etcd)\"", 1)])
             text.family(
