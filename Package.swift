@@ -4,6 +4,10 @@
 
 import PackageDescription
 
+/// Whether the fuzzers are built (scripts/fuzz.sh); otherwise their seeds are a test.
+let fuzzes = Context.environment["ETCD_SWIFT_FUZZ"] != nil
+let fuzzing: [SwiftSetting] = fuzzes ? [.unsafeFlags(["-sanitize=fuzzer", "-O"])] : []
+
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -20,7 +24,7 @@ func module(
 ) -> Target {
     .target(
         name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: exclude,
-        swiftSettings: settings)
+        swiftSettings: settings + fuzzing)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -266,3 +270,20 @@ let package = Package(
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),
     ]
 )
+
+let fuzzed: [Target.Dependency] =
+    [
+        "EtcdAuth", "EtcdGRPC", "EtcdHTTP", "EtcdNet", "EtcdProto", "EtcdTransport", "Protobuf",
+        "Raft", "RuntimeCore", nioTesting,
+    ] + nio
+if fuzzes {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/CFuzzer"),
+        .executableTarget(
+            name: "Fuzzers", dependencies: ["CFuzzer"] + fuzzed, path: "Tests/Fuzzers",
+            exclude: ["SeedTests.swift", "seeds"], swiftSettings: settings + fuzzing,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]),
+    ]
+} else {
+    package.targets.append(tests("Fuzzers", fuzzed, exclude: ["FuzzerMain.swift", "seeds"]))
+}

@@ -100,7 +100,7 @@ package enum GatewayCommand {
                 "endpoints": .array(found.map { .string($0.target.address) }),
             ])
         if options.isDiscoveryInsecure { return found.map(\.target) }
-        let check = GatewayTargetCheck(domain: domain, trustedCAFile: options.trustedCAFile)
+        let check = GatewayTargetCheck(trustedCAFile: options.trustedCAFile)
         var usable: [GatewayTarget] = []
         for (target, isSecure) in found {
             let problem =

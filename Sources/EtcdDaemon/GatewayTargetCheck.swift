@@ -11,7 +11,6 @@ import NIOPosix
 struct GatewayTargetCheck: Sendable {
     private static let patience = TimeAmount.seconds(5)
 
-    let domain: String
     /// PEM; empty for none.
     let trustedCAFile: String
 

@@ -12,7 +12,8 @@ import RuntimePosix
 import UnixSignals
 
 final class ProxyService: Sendable {
-    /// Long polls end only with their clients: nobody is waited for much longer than an answer takes.
+    /// Long polls end only with their clients: nobody is waited for much longer than an answer
+    /// takes.
     private static let drainMilliseconds: UInt64 = 2_000
     /// Connections kept to each member per event loop (etcd's value).
     private static let idleConnectionsMax = 128

@@ -144,7 +144,8 @@ package struct GatewayOptions: Sendable, Hashable {
                 .map(String.init).filter { !value.isEmpty || !$0.isEmpty }
         default:
             guard let nanoseconds = try? GoSyntax.duration(value) else {
-                let isBare = !value.isEmpty && value.allSatisfy { $0.isNumber || ".+-".contains($0) }
+                let isBare =
+                    !value.isEmpty && value.allSatisfy { $0.isNumber || ".+-".contains($0) }
                 throw GatewayOptions.refusal(
                     value, name,
                     "time: \(isBare ? "missing unit in" : "invalid") duration \"\(value)\"")

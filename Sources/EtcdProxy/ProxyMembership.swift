@@ -76,7 +76,8 @@ package final class ProxyMembership: Sendable {
             try remember(peerURLs)
             state.withLock { $0.isConfirmed = true }
         } catch {
-            logger.warning("proxy failed to write its cluster file", metadata: ["error": "\(error)"])
+            logger.warning(
+                "proxy failed to write its cluster file", metadata: ["error": "\(error)"])
         }
     }
 

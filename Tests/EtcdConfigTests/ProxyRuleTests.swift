@@ -5,7 +5,8 @@ import Testing
 
 @Suite("Rules for a proxy")
 struct ProxyRuleTests {
-    private let cluster = "--initial-cluster=infra0=http://10.0.0.1:2380,infra1=http://10.0.0.2:2380"
+    private let cluster =
+        "--initial-cluster=infra0=http://10.0.0.1:2380,infra1=http://10.0.0.2:2380"
 
     @Test("it is none of the members and advertises nothing")
     func noMember() throws {

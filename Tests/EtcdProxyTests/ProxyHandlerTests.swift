@@ -16,7 +16,8 @@ struct ProxyHandlerTests {
         let member = PretendMember()
         let harness = try await ProxyHarness([member])
         let answer = try await harness.ask(
-            "PUT", "/v2/keys/a%2Fb?x=%20&y", headers: ["Host": "shown:1", "Connection": "X", "X": "1"],
+            "PUT", "/v2/keys/a%2Fb?x=%20&y",
+            headers: ["Host": "shown:1", "Connection": "X", "X": "1"],
             body: "value=1")
         #expect(answer.status == 200 && answer.headers["X-Kind"] == ["short"])
         let seen = try #require(member.seen.withLock { $0.first })
@@ -175,7 +176,12 @@ struct ProxyHandlerTests {
     func readTimeout() async throws {
         let member = PretendMember()
         let harness = try await ProxyHarness([member], read: .milliseconds(50))
-        await #expect(throws: HTTPClientError.self) { try await harness.ask("GET", "/wait") }
+        do {
+            // So short a time may pass before the head of the answer is there, too.
+            #expect(try await harness.ask("GET", "/wait").status == 502)
+        } catch {
+            #expect(error is HTTPClientError)
+        }
         #expect(try await eventually { member.left.withLock { $0 } == 1 })
         try await harness.close()
     }

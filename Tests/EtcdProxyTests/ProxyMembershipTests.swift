@@ -67,7 +67,9 @@ struct ProxyMembershipTests {
             }, remember: { urls in world.stored.withLock { $0.append(urls) } })
         await membership.refresh()
         #expect(director.available.isEmpty && world.stored.withLock { $0 }.isEmpty)
-        world.answer.withLock { $0 = [member(2, ["p2"], ["c2"]), member(1, ["p1"], ["c1", "c0"])] }
+        world.answer.withLock {
+            $0 = [member(2, ["p2"], ["c2"]), member(1, ["p1"], ["c1", "c0"])]
+        }
         await membership.refresh()
         #expect(Set(director.available.map(\.origin)) == ["c0", "c1", "c2"])
         await membership.refresh()
