@@ -90,6 +90,8 @@ let package = Package(
                 "CCrypt", "EtcdBackend", "EtcdProto", "Protobuf", "RuntimeCore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ]),
         module("EtcdV2Store", ["RuntimeCore"]),
         module(
@@ -116,6 +118,7 @@ let package = Package(
             ["EtcdMembership", "EtcdNet", "EtcdProto", "Protobuf", "Raft", "RuntimeCore", logging]
                 + nio),
         module("EtcdEdge", ["EtcdServer"] + nio),
+        module("EtcdClient", ["EtcdNet", "EtcdProto", "RuntimeCore"] + nio),
         // Level 6: the front ends.
         module(
             "EtcdGRPC",
@@ -132,6 +135,12 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
         module(
+            "EtcdDiscovery",
+            [
+                "CResolver", "EtcdClient", "EtcdConfig", "EtcdNet", "EtcdProto", "Protobuf",
+                "RuntimeCore", logging,
+            ] + nio),
+        module(
             "EtcdProxy",
             [
                 "EtcdConfig", "EtcdMembership", "EtcdNet", "EtcdServer", "Protobuf", "RuntimeCore",
@@ -141,18 +150,28 @@ let package = Package(
         module(
             "EtcdDaemon",
             [
-                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdConfig", "EtcdEdge", "EtcdGRPC",
-                "EtcdHTTP", "EtcdProxy",
+                "CSystemd", "EtcdAuth", "EtcdBackend", "EtcdClient", "EtcdConfig", "EtcdDiscovery",
+                "EtcdEdge", "EtcdGRPC", "EtcdHTTP", "EtcdProxy",
                 "EtcdMVCC", "EtcdMembership", "EtcdNet", "EtcdProto", "EtcdServer", "EtcdTransport",
                 "EtcdV2Store", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore", "RuntimePosix",
                 logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio),
+        // Level 7 as well: the tools for data at rest.
+        module(
+            "EtcdTools",
+            [
+                "EtcdBackend", "EtcdClient", "EtcdConfig", "EtcdMVCC", "EtcdMembership", "EtcdNet",
+                "EtcdProto", "EtcdServer", "EtcdWAL", "Protobuf", "Raft", "RuntimeCore",
+                "RuntimePosix", .product(name: "Crypto", package: "swift-crypto"),
+            ] + nio),
         // Level 8: the program.
         .executableTarget(
-            name: "etcd-swift", dependencies: ["EtcdDaemon"], swiftSettings: settings),
+            name: "etcd-swift", dependencies: ["EtcdDaemon", "EtcdDiscovery", "EtcdTools"],
+            swiftSettings: settings),
         // Linux, and Debian's C libraries.
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CResolver"),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(
             name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
@@ -227,6 +246,13 @@ let package = Package(
                 "EtcdServer", "EtcdV2Store", "Protobuf", "Raft", "RuntimeCore", "Simulator",
                 nioTesting, logging,
             ] + nio),
+        tests("EtcdClientTests", ["EtcdClient", "EtcdNet", "EtcdProto", "RuntimeCore"] + nio),
+        tests(
+            "EtcdDiscoveryTests",
+            [
+                "EtcdClient", "EtcdConfig", "EtcdDiscovery", "EtcdNet", "EtcdProto", "RuntimeCore",
+                logging,
+            ] + nio),
         tests(
             "EtcdProxyTests",
             [
@@ -234,6 +260,13 @@ let package = Package(
                 "RuntimeCore", "RuntimePosix", nioTesting, logging,
             ] + nio),
         tests("EtcdConfigTests", ["EtcdConfig", "RuntimeCore"]),
+        tests(
+            "EtcdToolsTests",
+            [
+                "EtcdBackend", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "EtcdTools", "EtcdWAL", "Raft", "RuntimeCore", "RuntimePosix",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         tests("SimulationTests", ["Simulator", "RuntimeCore"]),
     ]
 )

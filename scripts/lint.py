@@ -12,11 +12,11 @@ LEVELS = {
     "EtcdWAL": 3, "EtcdMVCC": 3, "EtcdLease": 3, "EtcdAuth": 3, "EtcdMembership": 3,
     "EtcdV2Store": 3,
     "EtcdServer": 4, "EtcdNet": 4, "EtcdConfig": 4,
-    "EtcdEdge": 5, "EtcdTransport": 5,
-    "EtcdGRPC": 6, "EtcdHTTP": 6, "EtcdProxy": 6,
-    "EtcdDaemon": 7,
+    "EtcdClient": 5, "EtcdEdge": 5, "EtcdTransport": 5,
+    "EtcdDiscovery": 6, "EtcdGRPC": 6, "EtcdHTTP": 6, "EtcdProxy": 6,
+    "EtcdDaemon": 7, "EtcdTools": 7,
     "etcd-swift": 8,
-    "CLinux": -1, "CCrypt": -1, "CNGHTTP2": -1, "CSystemd": -1,
+    "CLinux": -1, "CResolver": -1, "CCrypt": -1, "CNGHTTP2": -1, "CSystemd": -1,
 }
 # What the deterministic levels may never touch.
 BANNED = [

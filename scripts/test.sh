@@ -22,7 +22,9 @@ if wants swift; then swift test "${build[@]}" --skip-build; fi
 if wants simulation; then "$bin/etcd-sim" --seeds 500 --workers 2; fi
 
 if wants integration; then
-    scripts/install.sh etcd-server etcd-client curl nghttp2-client
+    scripts/install.sh etcd-server etcd-client curl nghttp2-client dnsmasq-base \
+        chrpath debhelper debootstrap fakeroot fish iproute2 lintian man-db prometheus rpm rpmlint \
+        systemd-container zsh
     venv=$(scripts/venv.sh)
     ETCD_SWIFT_BINARY="$bin/etcd-swift" "$venv/bin/pytest" -q Tests/IntegrationTests
 fi

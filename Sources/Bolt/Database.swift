@@ -9,6 +9,8 @@ package struct BoltOptions: Sendable {
     /// Address space reserved for the file. A file that outgrows it gets a new, larger mapping.
     package var mappingBytes = 64 << 30
     package var permissions: UInt32 = 0o600
+    /// The file must exist and stays as it is: `beginWrite` may not be called.
+    package var isReadOnly = false
 
     package init() {}
 }
@@ -41,11 +43,16 @@ package final class Database {
     private(set) var isAbandoned = false
     private(set) var isWriting = false
     private var isClosed = false
+    /// Nobody needs the free pages of a file that is only read, and finding them fails where the
+    /// file is damaged.
+    private let isReadOnly: Bool
 
     private init(
         path: String, file: any File, fileBytes: Int, mapping: any FileMapping,
-        current: Snapshot, live: LiveStates, free: FreePages, storedList: PageRun?
+        current: Snapshot, live: LiveStates, free: FreePages, storedList: PageRun?,
+        isReadOnly: Bool
     ) {
+        self.isReadOnly = isReadOnly
         self.path = path
         self.file = file
         self.fileBytes = fileBytes
@@ -64,9 +71,12 @@ package final class Database {
     package static func open(
         path: String, in fileSystem: any FileSystem, options: BoltOptions = BoltOptions()
     ) throws(BoltError) -> Database {
-        try createIfMissing(path: path, in: fileSystem, options: options)
+        if !options.isReadOnly {
+            try createIfMissing(path: path, in: fileSystem, options: options)
+        }
         let file = try fileStep { () throws(FileError) in
-            try fileSystem.open(path, .readWrite, permissions: options.permissions)
+            try fileSystem.open(
+                path, options.isReadOnly ? .read : .readWrite, permissions: options.permissions)
         }
         do throws(BoltError) {
             try fileStep { () throws(FileError) in try file.lock() }
@@ -90,10 +100,11 @@ package final class Database {
         let mapping = try map(file, bytes: contentBytes, wanted: options.mappingBytes)
         let live = LiveStates()
         let current = Snapshot(meta: meta, path: path, mapping: mapping, live: live)
-        let (free, storedList) = try FreeListLoader.load(current)
+        let (free, storedList) =
+            options.isReadOnly ? (FreePages(), nil) : try FreeListLoader.load(current)
         return Database(
             path: path, file: file, fileBytes: fileBytes, mapping: mapping, current: current,
-            live: live, free: free, storedList: storedList)
+            live: live, free: free, storedList: storedList, isReadOnly: options.isReadOnly)
     }
 
     /// An empty database appears whole or not at all: a crash must not leave half a header.
@@ -172,7 +183,7 @@ package final class Database {
 
     /// Begins the one write transaction. It ends with `commit`, `rollback` or its release.
     package func beginWrite() -> WriteTransaction {
-        precondition(!isClosed && !isWriting)
+        precondition(!isClosed && !isWriting && !isReadOnly)
         isWriting = true
         releasePending()
         return WriteTransaction(self)
@@ -196,6 +207,13 @@ package final class Database {
         var checker = SnapshotCheck(current)
         var problems = checker.run()
         guard problems.isEmpty else { return problems }
+        if isReadOnly {
+            do throws(BoltError) {
+                (free, storedList) = try FreeListLoader.load(current)
+            } catch {
+                return ["\(error)"]
+            }
+        }
         var waiting = PageSet(highWater: current.meta.highWater)
         let otherwise = pending.flatMap(\.runs) + (storedList.map { [$0] } ?? [])
         for run in otherwise where !waiting.insert(run) {

@@ -73,28 +73,30 @@ package struct WebTokenKey: Sendable {
             // have them.
             let (open, secret) = try WebTokenKey.pair(
                 algorithm, publicKey, privateKey,
-                open: { try _RSA.Signing.PublicKey(unsafePEMRepresentation: $0) },
+                open: {
+                    try _RSA.Signing.PublicKey(unsafePEMRepresentation: PublicKeyFile.key(in: $0))
+                },
                 secret: { try _RSA.Signing.PrivateKey(unsafePEMRepresentation: $0) },
                 publicPart: \.publicKey, bytes: { Array($0.derRepresentation) })
             material = .rsa(open, secret)
         case .es256:
             let (open, secret) = try WebTokenKey.pair(
                 algorithm, publicKey, privateKey,
-                open: { try P256.Signing.PublicKey(pemRepresentation: $0) },
+                open: { try P256.Signing.PublicKey(pemRepresentation: PublicKeyFile.key(in: $0)) },
                 secret: { try P256.Signing.PrivateKey(pemRepresentation: $0) },
                 publicPart: \.publicKey, bytes: { Array($0.rawRepresentation) })
             material = .p256(open, secret)
         case .es384:
             let (open, secret) = try WebTokenKey.pair(
                 algorithm, publicKey, privateKey,
-                open: { try P384.Signing.PublicKey(pemRepresentation: $0) },
+                open: { try P384.Signing.PublicKey(pemRepresentation: PublicKeyFile.key(in: $0)) },
                 secret: { try P384.Signing.PrivateKey(pemRepresentation: $0) },
                 publicPart: \.publicKey, bytes: { Array($0.rawRepresentation) })
             material = .p384(open, secret)
         case .es512:
             let (open, secret) = try WebTokenKey.pair(
                 algorithm, publicKey, privateKey,
-                open: { try P521.Signing.PublicKey(pemRepresentation: $0) },
+                open: { try P521.Signing.PublicKey(pemRepresentation: PublicKeyFile.key(in: $0)) },
                 secret: { try P521.Signing.PrivateKey(pemRepresentation: $0) },
                 publicPart: \.publicKey, bytes: { Array($0.rawRepresentation) })
             material = .p521(open, secret)

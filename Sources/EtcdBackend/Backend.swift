@@ -51,6 +51,21 @@ package final class Backend {
             database: database)
     }
 
+    /// Opens a file only to read it, without making buckets that are missing. It stays locked until
+    /// `close`; nothing may be written.
+    package static func openReadOnly(
+        path: String, in fileSystem: any FileSystem & Sendable, buckets: [Bucket]
+    ) throws(BackendError) -> Backend {
+        let database = try databaseStep { () throws(BoltError) in
+            var options = BoltOptions()
+            options.isReadOnly = true
+            return try Database.open(path: path, in: fileSystem, options: options)
+        }
+        return Backend(
+            path: path, fileSystem: fileSystem, declared: buckets, settings: Settings(),
+            database: database)
+    }
+
     private init(
         path: String, fileSystem: any FileSystem & Sendable, declared: [Bucket],
         settings: Settings, database: Database
@@ -101,6 +116,10 @@ package final class Backend {
     ) {
         view.scan(bucket, from: from, to: to, body)
     }
+
+    /// What is wrong with the pages of the file, page by page; empty when all is sound. Reads
+    /// everything; between commits only.
+    package func check() -> [String] { database.check() }
 
     // MARK: commits
 

@@ -45,6 +45,12 @@ package enum ConfigLoader {
                     exitCode: 2)
             }
             words.removeFirst(2)
+        case "completion": return completion(words.dropFirst())
+        case "man":
+            if let extra = words.dropFirst().first {
+                return .failure(message: "man takes no \"\(extra)\"\n", exitCode: 2)
+            }
+            return .print(ManualPage.roff)
         case "grpc-proxy":
             return .failure(
                 message: "\(words[0]) is not part of this release\n", exitCode: 1)
@@ -63,6 +69,19 @@ package enum ConfigLoader {
         }
         if parsed.wantsVersion { return .version(ProgramVersion.text) }
         return outcome(purpose, sources, host)
+    }
+
+    private static func completion(_ words: ArraySlice<String>) -> ConfigOutcome {
+        if words.count == 1, let shell = words.first,
+            let script = ShellCompletion.script(for: shell)
+        {
+            return .print(script)
+        }
+        let shells = ShellCompletion.shells.joined(separator: ", ")
+        let given =
+            words.isEmpty
+            ? "which shell?" : "no completion for \"\(words.joined(separator: " "))\""
+        return .failure(message: "\(given): completion takes one of \(shells)\n", exitCode: 2)
     }
 
     private static let hint = "\n" + HelpText.usage + "\nSee 'etcd-swift --help'.\n"

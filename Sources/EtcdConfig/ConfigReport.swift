@@ -42,7 +42,7 @@ enum ConfigReport {
             text += "#[\(section.rawValue)]\n"
             for setting in Setting.all where setting.section == section {
                 let isSet = settings.isSet(setting.name)
-                let value = setting.isSecret ? "***" : effective(setting, settings, config)
+                let value = setting.shown(effective(setting, settings, config))
                 if isSet { text += "# \(settings.origin(setting.name).text)\n" }
                 text += "\(isSet ? "" : "#")\(setting.variable)=\(quoted(value))\n"
             }

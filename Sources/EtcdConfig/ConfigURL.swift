@@ -96,6 +96,14 @@ package struct ConfigURL: Sendable, Hashable, Comparable, CustomStringConvertibl
         }
     }
 
+    /// A URL of any kind with `***` in the place of a user and password.
+    package static func withoutUser(_ text: String) -> String {
+        let start = text.firstRange(of: "://")?.upperBound ?? text.startIndex
+        let end = text[start...].firstIndex { "/?#".contains($0) } ?? text.endIndex
+        guard let at = text[start..<end].lastIndex(of: "@") else { return text }
+        return text[..<start] + "***" + text[at...]
+    }
+
     /// `host:port`, the host in brackets where it has colons.
     package var address: String { "\(shownHost):\(port)" }
     private var shownHost: String { host.contains(":") ? "[\(host)]" : host }
@@ -105,6 +113,20 @@ package struct ConfigURL: Sendable, Hashable, Comparable, CustomStringConvertibl
     package var hostIsWildcard: Bool { host == "0.0.0.0" || host == "::" }
     package var hostIsLoopback: Bool {
         host == "localhost" || host == "::1" || (host.hasPrefix("127.") && hostIsIP)
+    }
+
+    /// Equal texts, or names of the same address.
+    ///
+    /// - Parameter resolve: the addresses of a host name; called only where the texts differ.
+    package func isSamePlace(as other: ConfigURL, resolve: (_ host: String) -> [String]) -> Bool {
+        if text == other.text { return true }
+        guard scheme == other.scheme, port == other.port, !scheme.isUnix else { return false }
+        if host == other.host { return true }
+        // `localhost` is never resolved, as etcd has it.
+        func addresses(_ url: ConfigURL) -> Set<String> {
+            url.hostIsIP || url.host == "localhost" ? [url.host] : Set(resolve(url.host))
+        }
+        return !addresses(self).isDisjoint(with: addresses(other))
     }
 
     package static func isIP(_ text: String) -> Bool {

@@ -6,6 +6,7 @@ extension ConfigValidation {
     /// - Returns: the entries of the initial cluster, the own entry alone when none are given.
     mutating func checkCluster() -> [ClusterEntry] {
         checkBootstrapChoice()
+        checkDiscovery()
         let given = settings.isSet("initial-cluster") ? settings.text("initial-cluster") : ""
         guard !given.trimmingBlanks.isEmpty else {
             return advertisedPeerURLs.map { ClusterEntry(name: name, url: $0) }
@@ -37,9 +38,11 @@ extension ConfigValidation {
                     + "\"initial-cluster\", \"discovery\", \"discovery-endpoints\" or "
                     + "\"discovery-srv\"")
         }
-        if ways.contains("discovery"), !isNew {
+        if let way = ways.first(where: { ["discovery", "discovery-endpoints"].contains($0) }),
+            !isNew
+        {
             error(
-                "discovery",
+                way,
                 "discovery URL should not be set when joining existing initial cluster")
         }
     }
@@ -55,7 +58,7 @@ extension ConfigValidation {
         var isBroken = false
         for item in items {
             do {
-                entries.append(try ConfigValidation.entry(item))
+                entries.append(try ClusterEntry(item))
             } catch {
                 isBroken = true
                 self.error(
@@ -66,12 +69,6 @@ extension ConfigValidation {
         return isBroken ? nil : entries
     }
 
-    private static func entry(_ item: String) throws(ValueError) -> ClusterEntry {
-        let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            .map(\.trimmingBlanks)
-        return ClusterEntry(name: parts[0], url: try ConfigURL(parts.count == 2 ? parts[1] : ""))
-    }
-
     /// The entry as it most likely should have been: with a name, with a scheme.
     private func correctedEntry(_ item: String) -> String {
         let candidates = [
@@ -79,7 +76,7 @@ extension ConfigValidation {
             "\(name)=http://\(item)",
         ]
         for candidate in candidates {
-            guard let entry = try? ConfigValidation.entry(candidate), !entry.name.isEmpty else {
+            guard let entry = try? ClusterEntry(candidate), !entry.name.isEmpty else {
                 continue
             }
             return "\(entry.name)=\(entry.url.text)"
@@ -209,19 +206,8 @@ extension ConfigValidation {
         return settings.line("initial-cluster", items.joined(separator: ","))
     }
 
-    /// Equal texts, or names of the same address.
     private func isSamePlace(_ left: ConfigURL, _ right: ConfigURL) -> Bool {
-        if left.text == right.text { return true }
-        guard left.scheme == right.scheme, left.port == right.port, !left.scheme.isUnix else {
-            return false
-        }
-        if left.host == right.host { return true }
-        return !addresses(left).isDisjoint(with: addresses(right))
-    }
-
-    /// `localhost` is never resolved, as etcd has it.
-    private func addresses(_ url: ConfigURL) -> Set<String> {
-        url.hostIsIP || url.host == "localhost" ? [url.host] : Set(host.resolve(url.host))
+        left.isSamePlace(as: right, resolve: host.resolve)
     }
 
     // MARK: The others

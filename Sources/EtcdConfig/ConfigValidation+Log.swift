@@ -33,6 +33,46 @@ extension ConfigValidation {
                 corrections: [settings.line("log-format", "json")])
         }
         checkLogOutputs()
+        checkLogRotation()
+    }
+
+    private mutating func checkLogRotation() {
+        guard settings.flag("enable-log-rotation") else {
+            let isChanged =
+                settings.value("log-rotation-config-json")
+                != Setting.named("log-rotation-config-json")?.standardValue
+            if isChanged {
+                note(
+                    .warning, "log-rotation-config-json",
+                    "--log-rotation-config-json has no effect without --enable-log-rotation")
+            }
+            return
+        }
+        let outputs = logOutputs
+        if outputs.count != 1 || !outputs.contains(where: \.isFile) {
+            error(
+                "log-outputs",
+                "--log-outputs requires a single file path when --log-rotate-config-json is "
+                    + "defined",
+                corrections: [settings.line("log-outputs", "/var/log/etcd-swift.log")])
+        }
+        do throws(ValueError) {
+            _ = try ServerConfig.LogRotation(json: settings.text("log-rotation-config-json"))
+        } catch {
+            self.error(
+                "log-rotation-config-json", "invalid log rotation config: \(error)",
+                corrections: [
+                    settings.line(
+                        "log-rotation-config-json",
+                        #"{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "#
+                            + #""compress": false}"#)
+                ])
+        }
+    }
+
+    var logRotation: ServerConfig.LogRotation? {
+        guard settings.flag("enable-log-rotation") else { return nil }
+        return try? ServerConfig.LogRotation(json: settings.text("log-rotation-config-json"))
     }
 
     private mutating func checkLogOutputs() {
@@ -62,5 +102,48 @@ extension ConfigValidation {
             }
         }
         return outputs.isEmpty ? [.standardError] : outputs
+    }
+}
+
+extension ServerConfig.LogOutput {
+    fileprivate var isFile: Bool {
+        if case .file = self { true } else { false }
+    }
+}
+
+extension ServerConfig.LogRotation {
+    /// As etcd reads it: what is left out has its default, and so has a size of 0.
+    init(json: String) throws(ValueError) {
+        self.init()
+        guard json.trimmingBlanks.hasPrefix("{") else {
+            throw ValueError("it must be a JSON object, not \(json)")
+        }
+        for entry in try YAMLFile(json).entries where !entry.isNull {
+            switch entry.key.lowercased() {
+            case "maxsize":
+                let megabytes = try Self.number(entry)
+                if megabytes > 0 { maxBytes = megabytes << 20 }
+            case "maxage": maxAgeDays = Int(try Self.number(entry))
+            case "maxbackups": maxBackups = Int(try Self.number(entry))
+            case "localtime": usesLocalTime = try Self.bool(entry)
+            case "compress": compresses = try Self.bool(entry)
+            default: throw ValueError("unknown key \"\(entry.key)\"")
+            }
+        }
+    }
+
+    private static func number(_ entry: YAMLFile.Entry) throws(ValueError) -> UInt64 {
+        guard let number = UInt64(entry.text), number <= 1 << 30 else {
+            throw ValueError(
+                "\(entry.key) must be a number from 0 to 1073741824, not \(entry.text)")
+        }
+        return number
+    }
+
+    private static func bool(_ entry: YAMLFile.Entry) throws(ValueError) -> Bool {
+        guard entry.text == "true" || entry.text == "false" else {
+            throw ValueError("\(entry.key) must be true or false, not \(entry.text)")
+        }
+        return entry.text == "true"
     }
 }

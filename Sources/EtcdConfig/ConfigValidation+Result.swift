@@ -56,7 +56,8 @@ extension ConfigValidation {
             socketReuseAddress: settings.flag("socket-reuse-address"),
             initialCluster: cluster,
             isNewCluster: isNew,
-            initialClusterToken: settings.text("initial-cluster-token"),
+            initialClusterToken: clusterToken,
+            discovery: discoverySettings,
             strictReconfigCheck: settings.flag("strict-reconfig-check"),
             preVote: settings.flag("pre-vote"),
             forceNewCluster: settings.flag("force-new-cluster"),
@@ -71,11 +72,14 @@ extension ConfigValidation {
             userRate: settings.unsigned("rate-limit-per-user"),
             prefixRates: prefixRates,
             enablePprof: settings.flag("enable-pprof"),
+            featureGates: featureGates,
             metrics: ServerConfig.MetricsDetail(rawValue: settings.text("metrics")) ?? .basic,
             warningApplyMilliseconds: settings.milliseconds("warning-apply-duration"),
+            warningUnaryMilliseconds: duration("warning-unary-request-duration", 300),
             logLevel: logLevel,
             logFormat: ServerConfig.LogFormat(rawValue: settings.text("log-format")) ?? .json,
             logOutputs: logOutputs,
+            logRotation: logRotation,
             unsafeNoFsync: settings.flag("unsafe-no-fsync"))
     }
 
@@ -93,6 +97,17 @@ extension ConfigValidation {
         return number > 0 ? Int(number) : standard
     }
 
+    private var featureGates: [ServerConfig.FeatureGate] {
+        let flags = Dictionary(uniqueKeysWithValues: Setting.gates.map { ($0.value, $0.key) })
+        return Setting.knownGates.keys.sorted().map { name in
+            let isOn = gateValue(name) ?? flags[name].map { settings.flag($0) }
+            let isBeta = Setting.knownGates[name] == true || name == "AllBeta"
+            return ServerConfig.FeatureGate(
+                name: name, stage: isBeta ? "BETA" : "ALPHA",
+                isEnabled: isOn ?? Setting.knownGates[name] ?? false)
+        }
+    }
+
     private func duration(_ name: String, _ standard: UInt64) -> UInt64 {
         let milliseconds = settings.milliseconds(name)
         return milliseconds > 0 ? milliseconds : standard
@@ -100,15 +115,19 @@ extension ConfigValidation {
 
     /// A feature by its flag, or by the gate that took the flag's place.
     private func gate(_ flag: String) -> Bool {
-        if let gate = Setting.gates[flag] {
-            for item in settings.list("feature-gates") {
-                let parts = item.split(separator: "=", maxSplits: 1).map(\.trimmingBlanks)
-                if parts.count == 2, parts[0] == gate {
-                    return (try? GoSyntax.bool(parts[1])) ?? false
-                }
+        if let gate = Setting.gates[flag], let isOn = gateValue(gate) { return isOn }
+        return settings.flag(flag)
+    }
+
+    /// `nil` when `--feature-gates` does not name it.
+    private func gateValue(_ gate: String) -> Bool? {
+        for item in settings.list("feature-gates") {
+            let parts = item.split(separator: "=", maxSplits: 1).map(\.trimmingBlanks)
+            if parts.count == 2, parts[0] == gate {
+                return (try? GoSyntax.bool(parts[1])) ?? false
             }
         }
-        return settings.flag(flag)
+        return nil
     }
 
     /// `auto-compaction-mode` and `auto-compaction-retention`, which have been checked.

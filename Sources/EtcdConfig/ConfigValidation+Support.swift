@@ -22,8 +22,7 @@ extension ConfigValidation {
     }
 
     private func currentLine(_ setting: Setting) -> String {
-        let text = setting.isSecret ? "***" : settings.text(setting.name)
-        return settings.line(setting.name, text)
+        settings.line(setting.name, setting.shown(settings.text(setting.name)))
     }
 
     private mutating func checkGates() {

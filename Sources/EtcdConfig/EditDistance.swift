@@ -2,7 +2,7 @@
 
 /// The number of slips between two texts: a character left out, added, replaced, or swapped with
 /// its neighbour.
-func editDistance(_ left: String, _ right: String) -> Int {
+package func editDistance(_ left: String, _ right: String) -> Int {
     let source = Array(left)
     let target = Array(right)
     var before = [Int](repeating: 0, count: target.count + 1)

@@ -1,29 +1,9 @@
 //  What `--help` shows, made from the table of settings in etcd's grouping.
 
 enum HelpText {
-    static let usage = """
-        Usage:
-
-          etcd-swift [flags]
-            Start a member.
-
-          etcd-swift --config-file PATH
-            Start a member from a file. A YAML file replaces all flags and variables; a KEY=VALUE
-            file is overruled by them.
-
-          etcd-swift config check [flags]
-            Name everything that is wrong with a configuration, each with the corrected line.
-
-          etcd-swift config print [flags]
-            Show the configuration that results, as a KEY=VALUE file.
-
-          etcd-swift --version
-            Show the version.
-
-          etcd-swift -h | --help
-            Show this help.
-
-        """
+    static let usage: String = {
+        "Usage:\n" + ProgramCommand.all.map { "\n" + $0.summary }.joined()
+    }()
 
     static let full: String = {
         var text = usage

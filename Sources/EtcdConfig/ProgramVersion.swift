@@ -15,6 +15,15 @@ package enum ProgramVersion {
         package static let architecture = "s390x"
     #endif
 
+    /// What this was compiled with, for metrics that ask for Go's version.
+    #if compiler(>=6.4)
+        package static let compiler = "swift6.4 or later"
+    #elseif compiler(>=6.3)
+        package static let compiler = "swift6.3"
+    #else
+        package static let compiler = "swift6.2"
+    #endif
+
     /// etcd's four lines, then ours. Scripts look for the keys; that there is no Go and no commit
     /// of etcd behind this program is said where those would stand.
     package static let text = """

@@ -4,6 +4,27 @@ package struct ServerConfig: Sendable, Hashable {
     package struct ClusterEntry: Sendable, Hashable {
         package let name: String
         package let url: ConfigURL
+
+        package init(name: String, url: ConfigURL) {
+            self.name = name
+            self.url = url
+        }
+
+        /// Reads `name=url`.
+        package init(_ item: String) throws(ValueError) {
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                .map(\.trimmingBlanks)
+            self.init(name: parts[0], url: try ConfigURL(parts.count == 2 ? parts[1] : ""))
+        }
+
+        /// Reads `name=url[,name=url…]`.
+        package static func list(_ text: String) throws(ValueError) -> [ClusterEntry] {
+            var entries: [ClusterEntry] = []
+            for item in text.split(separator: ",") where !item.trimmingBlanks.isEmpty {
+                entries.append(try ClusterEntry(String(item)))
+            }
+            return entries
+        }
     }
 
     package enum LogLevel: String, Sendable, CaseIterable {
@@ -31,6 +52,25 @@ package struct ServerConfig: Sendable, Hashable {
     package struct PrefixRate: Sendable, Hashable {
         package let prefix: String
         package let perSecond: UInt64
+    }
+
+    /// A switch of `--feature-gates`, and how far etcd trusts it.
+    package struct FeatureGate: Sendable, Hashable {
+        package let name: String
+        /// `ALPHA` or `BETA`.
+        package let stage: String
+        package let isEnabled: Bool
+    }
+
+    /// When a log file is exchanged, and what becomes of old ones.
+    package struct LogRotation: Sendable, Hashable {
+        package var maxBytes: UInt64 = 100 << 20
+        /// 0 keeps them all.
+        package var maxAgeDays = 0
+        /// 0 keeps them all.
+        package var maxBackups = 0
+        package var usesLocalTime = false
+        package var compresses = false
     }
 
     package enum LogOutput: Sendable, Hashable {
@@ -113,7 +153,10 @@ package struct ServerConfig: Sendable, Hashable {
     /// In the order given. A member with several URLs has several entries.
     package let initialCluster: [ClusterEntry]
     package let isNewCluster: Bool
+    /// The token of the discovery service where one is asked.
     package let initialClusterToken: String
+    /// Where the members come from when it is not `initialCluster`, which then holds this one only.
+    package let discovery: DiscoverySettings?
     package let strictReconfigCheck: Bool
     package let preVote: Bool
     package let forceNewCluster: Bool
@@ -139,13 +182,18 @@ package struct ServerConfig: Sendable, Hashable {
     package let userRate: UInt64
     package let prefixRates: [PrefixRate]
     package let enablePprof: Bool
+    /// All that are known, by name.
+    package let featureGates: [FeatureGate]
     package let metrics: MetricsDetail
     package let warningApplyMilliseconds: UInt64
+    package let warningUnaryMilliseconds: UInt64
 
     // Log
     package let logLevel: LogLevel
     package let logFormat: LogFormat
     package let logOutputs: [LogOutput]
+    /// `nil` when files just grow.
+    package let logRotation: LogRotation?
 
     // Unsafe
     package let unsafeNoFsync: Bool

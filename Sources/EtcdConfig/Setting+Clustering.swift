@@ -1,10 +1,6 @@
 //  The settings of section Clustering, discovery and compaction included.
 
 extension Setting {
-    private static let noDiscovery = "discovery is not part of this release; use --initial-cluster"
-    private static let onlyDiscovery =
-        "it matters to discovery only, which is not part of this release"
-
     static let clustering: [Setting] = [
         Setting(
             "initial-advertise-peer-urls", .urls, "http://localhost:2380", .clustering,
@@ -50,27 +46,25 @@ extension Setting {
     static let discovery: [Setting] = [
         Setting(
             "discovery", .string, "", .clustering,
-            "URL of a v2 discovery service to form the cluster with.",
-            support: .later(noDiscovery)),
+            "URL of a v2 discovery service to form the cluster with."),
         Setting(
             "discovery-fallback", .choice(["exit", "proxy"]), "proxy", .clustering,
-            "What a member beyond the size of a discovered cluster does.",
-            support: .accepted(onlyDiscovery)),
+            "What a member beyond the size of a discovered cluster does."),
         Setting(
             "discovery-proxy", .string, "", .clustering,
-            "HTTP proxy for the discovery service.", support: .accepted(onlyDiscovery)),
+            "HTTP proxy for the discovery service."),
         Setting(
             "discovery-srv", .string, "", .clustering,
-            "DNS domain whose SRV records name the members.", support: .later(noDiscovery)),
+            "DNS domain whose SRV records name the members."),
         Setting(
             "discovery-srv-name", .string, "", .clustering,
-            "Suffix of the DNS service name.", support: .accepted(onlyDiscovery)),
+            "Suffix of the DNS service name."),
         Setting(
             "discovery-token", .string, "", .clustering, "Token of the v3 discovery service.",
-            support: .later(noDiscovery), yaml: .at("discovery-config.token")),
+            yaml: .at("discovery-config.token")),
         Setting(
             "discovery-endpoints", .list, "", .clustering,
-            "Endpoints of the v3 discovery service.", support: .later(noDiscovery),
+            "Endpoints of the v3 discovery service.",
             yaml: .at("discovery-config.client.endpoints")),
         tuning(
             "discovery-dial-timeout", .duration, "2s", "client.dial-timeout",
@@ -112,7 +106,7 @@ extension Setting {
         _ name: String, _ kind: SettingKind, _ standard: String, _ key: String, _ help: String
     ) -> Setting {
         Setting(
-            name, kind, standard, .clustering, help, support: .accepted(onlyDiscovery),
+            name, kind, standard, .clustering, help,
             yaml: .at("discovery-config.\(key)"))
     }
 }

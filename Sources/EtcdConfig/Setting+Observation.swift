@@ -20,8 +20,7 @@ extension Setting {
             aliases: ["experimental-warning-apply-duration"]),
         Setting(
             "warning-unary-request-duration", .duration, "300ms", .profiling,
-            "Time of a v3 request beyond which a warning is logged.",
-            support: .accepted("it concerns the v3 gRPC API, which this release does not serve"),
+            "Time of a v3 request beyond which a warning is logged (0 for the default).",
             aliases: ["experimental-warning-unary-request-duration"]),
     ]
 
@@ -36,14 +35,15 @@ extension Setting {
             "Lowest level that is logged: debug, info, warn, error, panic or fatal."),
         Setting("log-format", .string, "json", .logging, "Form of a log line: json or console."),
         Setting(
-            "enable-log-rotation", .bool, "false", .logging, "Rotate the log file.",
-            support: .later("log rotation is not part of this release; use logrotate")),
+            "enable-log-rotation", .bool, "false", .logging,
+            "Exchange the log file when it is full; --log-outputs must name a single file."),
         Setting(
             "log-rotation-config-json", .string,
             #"{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "#
                 + #""compress": false}"#,
-            .logging, "Sizes and ages for --enable-log-rotation.",
-            support: .accepted("log rotation is not part of this release")),
+            .logging,
+            "For --enable-log-rotation, as JSON: megabytes of a file, days and number of old files "
+                + "that are kept (0 keeps all), local time in their names, gzip."),
         Setting(
             "debug", .bool, "false", .logging,
             "Older form of --log-level=debug, which it overrules."),

@@ -169,7 +169,7 @@ struct SettingSources {
     }
 
     func shown(_ text: String, of setting: Setting) -> String {
-        setting.isSecret ? "***" : text
+        setting.shown(text)
     }
 
     /// A YAML file replaces everything else; nobody may be left believing that the rest counts.
@@ -195,5 +195,11 @@ struct SettingSources {
 
 extension Setting {
     /// Whether the value must not be shown.
-    var isSecret: Bool { name == "discovery-password" || name == "discovery-user" }
+    private var isSecret: Bool { name == "discovery-password" || name == "discovery-user" }
+
+    /// The value without what must not be seen.
+    func shown(_ text: String) -> String {
+        if isSecret { return "***" }
+        return ["discovery", "discovery-proxy"].contains(name) ? ConfigURL.withoutUser(text) : text
+    }
 }

@@ -38,7 +38,7 @@ package enum Daemon {
         let clock = SystemClock()
         let sink: LogSink
         do {
-            sink = try LogSink(config)
+            sink = try LogSink(config, clock: clock)
         } catch {
             write("etcd-swift: \(error)\n", to: STDERR_FILENO)
             return 1
@@ -48,6 +48,9 @@ package enum Daemon {
             EtcdLogHandler(name: "", sink: sink, isJSON: isJSON, clock: clock)
         }
         for notice in notices { log(notice, logger) }
+        if !CoreDump.leaveOutMemory() {
+            logger.warning("a crash may leave an image of the memory with passwords in it")
+        }
         let systemd = ServiceManager()
         do {
             if ServiceChoice.of(config, in: PosixFileSystem(), logger: logger) == .proxy {
@@ -55,8 +58,28 @@ package enum Daemon {
                 return await proxy.runUntilStopped()
             }
             let member = try await MemberService.start(
-                config, systemd: systemd, clock: clock, logger: logger)
+                config, systemd: systemd, clock: clock, log: sink, logger: logger)
             return await member.runUntilStopped()
+        } catch let surplus as SurplusMember {
+            return await fallBack(config, surplus, systemd: systemd, logger: logger)
+        } catch {
+            logger.critical("cannot start", metadata: ["error": "\(error)"])
+            systemd.status("cannot start: \(error)")
+            return 1
+        }
+    }
+
+    /// Whom a discovered cluster has no place for serves it as a proxy.
+    private static func fallBack(
+        _ config: ServerConfig, _ surplus: SurplusMember, systemd: ServiceManager, logger: Logger
+    ) async -> Int32 {
+        logger.warning(
+            "discovery cluster is full, falling back to proxy",
+            metadata: ["fallback-proxy": "proxy", "error": "\(surplus)"])
+        do {
+            let proxy = try await ProxyService.start(
+                config, peerURLs: surplus.members.map(\.url.text), systemd: systemd, logger: logger)
+            return await proxy.runUntilStopped()
         } catch {
             logger.critical("cannot start", metadata: ["error": "\(error)"])
             systemd.status("cannot start: \(error)")
@@ -82,7 +105,7 @@ package enum Daemon {
             }, resolve: HostNames.resolve)
     }
 
-    private static func environment() -> [String: String] {
+    static func environment() -> [String: String] {
         var variables: [String: String] = [:]
         var next = environ
         while let entry = next.pointee {
@@ -95,7 +118,7 @@ package enum Daemon {
         return variables
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    static func write(_ text: String, to descriptor: Int32) {
         LogSink(descriptors: [descriptor], level: .trace).write(Array(text.utf8))
     }
 }

@@ -1,5 +1,6 @@
 //  Log lines in etcd's JSON and console forms (spec operations 2).
 
+import EtcdServer
 import Glibc
 package import Logging
 import Protobuf
@@ -8,12 +9,16 @@ import Synchronization
 
 /// Where log lines go; one write per line, so that lines of several threads never mix.
 package final class LogSink: Sendable {
-    private let descriptors: [Int32]
+    private let destinations: [any LogDestination]
     /// The level below which lines are dropped; changes at run time.
     private let levelValue: Atomic<Int>
 
-    package init(descriptors: [Int32], level: Logger.Level) {
-        self.descriptors = descriptors
+    package convenience init(descriptors: [Int32], level: Logger.Level) {
+        self.init(descriptors.map { DescriptorLog(descriptor: $0) }, level: level)
+    }
+
+    init(_ destinations: [any LogDestination], level: Logger.Level) {
+        self.destinations = destinations
         levelValue = Atomic(LogSink.rank(level))
     }
 
@@ -22,18 +27,8 @@ package final class LogSink: Sendable {
         set { levelValue.store(LogSink.rank(newValue), ordering: .relaxed) }
     }
 
-    func write(_ line: [UInt8]) {
-        for descriptor in descriptors {
-            var offset = 0
-            while offset < line.count {
-                let written = line[offset...].withUnsafeBytes {
-                    Glibc.write(descriptor, $0.baseAddress, $0.count)
-                }
-                // A log that cannot be written must not stop the database.
-                if written <= 0 { break }
-                offset += written
-            }
-        }
+    func write(_ line: [UInt8], level: Logger.Level = .info) {
+        for destination in destinations { destination.write(line, level: level) }
     }
 
     private static func rank(_ level: Logger.Level) -> Int {
@@ -69,6 +64,7 @@ package struct EtcdLogHandler: LogHandler {
     package func log(event: LogEvent) {
         var fields = metadata
         if let added = event.metadata { fields.merge(added) { _, new in new } }
+        let name = fields.removeValue(forKey: LogField.logger).map { "\($0)" } ?? name
         let caller = EtcdLogHandler.caller(event.file, event.line)
         let time = TimestampText.microseconds(clock.now().wall)
         var line: [UInt8] = []
@@ -77,21 +73,32 @@ package struct EtcdLogHandler: LogHandler {
             if !name.isEmpty { line += Array(",\"logger\":\"\(name)\"".utf8) }
             line += Array(",\"caller\":\"\(caller)\",\"msg\":".utf8)
             JSONValue.writeString(Bytes("\(event.message)"), into: &line)
-            for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
-                line.append(UInt8(ascii: ","))
-                JSONValue.writeString(Bytes(key), into: &line)
-                line.append(UInt8(ascii: ":"))
-                EtcdLogHandler.write(value, into: &line)
-            }
+            if !fields.isEmpty { line.append(UInt8(ascii: ",")) }
+            EtcdLogHandler.write(fields, into: &line)
             line.append(UInt8(ascii: "}"))
         } else {
-            line += Array("\(time)\t\(levelText(event.level))\t\(caller)\t\(event.message)".utf8)
-            for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
-                line += Array("\t\(key)=\(value)".utf8)
+            let source = name.isEmpty ? "" : "\(name)\t"
+            line += Array("\(time)\t\(levelText(event.level))\t\(source)\(caller)\t".utf8)
+            // One line for each event, whatever it says.
+            line += Array("\(event.message)".utf8).map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }
+            if !fields.isEmpty {
+                line += Array("\t{".utf8)
+                EtcdLogHandler.write(fields, into: &line)
+                line.append(UInt8(ascii: "}"))
             }
         }
         line.append(UInt8(ascii: "\n"))
-        sink.write(line)
+        sink.write(line, level: event.level)
+    }
+
+    /// The fields as members of a JSON object, in the order of their names.
+    private static func write(_ fields: Logger.Metadata, into line: inout [UInt8]) {
+        for (position, field) in fields.sorted(by: { $0.key < $1.key }).enumerated() {
+            if position > 0 { line.append(UInt8(ascii: ",")) }
+            JSONValue.writeString(Bytes(field.key), into: &line)
+            line.append(UInt8(ascii: ":"))
+            write(field.value, into: &line)
+        }
     }
 
     private static func write(_ value: Logger.Metadata.Value, into line: inout [UInt8]) {

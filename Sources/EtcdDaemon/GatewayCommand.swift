@@ -1,34 +1,23 @@
 //  `gateway start`: a TCP forwarder for clients that know one address only.
 
 import EtcdConfig
+import EtcdDiscovery
 import EtcdNet
-package import EtcdProxy
+import EtcdProxy
 import Glibc
 import Logging
 import RuntimeCore
 import RuntimePosix
 import UnixSignals
 
-/// Names of clients' ports from DNS, for `--discovery-srv`.
-package protocol GatewayDirectory: Sendable {
-    /// The targets of `_etcd-client-ssl[-NAME]._tcp.DOMAIN` (`isSecure`) and
-    /// `_etcd-client[-NAME]._tcp.DOMAIN`. Throws what a person has to read.
-    func targets(domain: String, name: String) async throws -> [(
-        target: GatewayTarget, isSecure: Bool
-    )]
-}
-
 package enum GatewayCommand {
     private struct Refusal: Error { let text: String }
 
     /// Runs until a signal ends it.
     ///
-    /// - Parameters:
-    ///   - arguments: what follows `gateway`.
-    ///   - directory: `nil` where there is none; then --discovery-srv is refused.
+    /// - Parameter arguments: what follows `gateway`.
     /// - Returns: the exit code.
-    package static func run(arguments: [String], directory: (any GatewayDirectory)?) async -> Int32
-    {
+    package static func run(arguments: [String]) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
         switch GatewayOptions.parse(arguments) {
         case .help(let text):
@@ -39,7 +28,7 @@ package enum GatewayCommand {
             return 1
         case .start(let options):
             do {
-                try await start(options, directory)
+                try await start(options)
                 return 0
             } catch let refusal as Refusal {
                 write(refusal.text + "\n", to: STDERR_FILENO)
@@ -50,11 +39,9 @@ package enum GatewayCommand {
         }
     }
 
-    private static func start(_ options: GatewayOptions, _ directory: (any GatewayDirectory)?)
-        async throws
-    {
+    private static func start(_ options: GatewayOptions) async throws {
         let logger = logger()
-        var targets = try await discover(options, directory, logger)
+        var targets = try await discover(options, logger)
         if targets.isEmpty {
             do throws(ValueError) {
                 for endpoint in options.endpoints {
@@ -74,7 +61,7 @@ package enum GatewayCommand {
         try checkLoop(targets, options.listenAddress, host, port)
         if targets.isEmpty { throw Refusal(text: "no endpoints found") }
         FileDescriptors.raiseLimit()
-        let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let loops = EventLoops(count: EventLoops.suitableCount)
         let gateway = Gateway(
             targets, retryMilliseconds: options.retryMilliseconds, logger: logger)
         // Every client needs a connection to an endpoint, too.
@@ -101,16 +88,11 @@ package enum GatewayCommand {
     // MARK: Targets
 
     private static func discover(
-        _ options: GatewayOptions, _ directory: (any GatewayDirectory)?, _ logger: Logger
+        _ options: GatewayOptions, _ logger: Logger
     ) async throws -> [GatewayTarget] {
         let domain = options.discoveryDomain
         if domain.isEmpty { return [] }
-        guard let directory else {
-            throw Refusal(
-                text: "--discovery-srv: this build cannot ask DNS for services; name the members "
-                    + "by --endpoints")
-        }
-        let found = try await directory.targets(domain: domain, name: options.discoveryName)
+        let found = try await records(of: domain, options.discoveryName)
         logger.info(
             "discovered cluster with SRV",
             metadata: [
@@ -135,6 +117,28 @@ package enum GatewayCommand {
             "using discovered endpoints",
             metadata: ["endpoints": .array(usable.map { .string($0.address) })])
         return usable
+    }
+
+    /// The targets of `_etcd-client-ssl[-NAME]._tcp.DOMAIN`, which are secure, and of
+    /// `_etcd-client[-NAME]._tcp.DOMAIN`.
+    private static func records(of domain: String, _ name: String) async throws -> [(
+        target: GatewayTarget, isSecure: Bool
+    )] {
+        var found: [(GatewayTarget, Bool)] = []
+        var problems: [String] = []
+        for (service, isSecure) in [("etcd-client-ssl", true), ("etcd-client", false)] {
+            do throws(DiscoveryError) {
+                let records = try await ServiceRecords.lookUp(
+                    name.isEmpty ? service : "\(service)-\(name)", domain: domain)
+                found += records.map { (GatewayTarget($0), isSecure) }
+            } catch {
+                problems.append(error.description)
+            }
+        }
+        if found.isEmpty {
+            throw Refusal(text: "dns lookup errors: \(problems.joined(separator: " and "))")
+        }
+        return found
     }
 
     /// A gateway that forwards to itself would use up all descriptors with the first client.
@@ -169,5 +173,13 @@ package enum GatewayCommand {
 
     private static func write(_ text: String, to descriptor: Int32) {
         LogSink(descriptors: [descriptor], level: .trace).write(Array(text.utf8))
+    }
+}
+
+extension GatewayTarget {
+    fileprivate init(_ record: ServiceRecord) {
+        self.init(
+            host: record.target, port: record.port, priority: UInt16(clamping: record.priority),
+            weight: UInt16(clamping: record.weight))
     }
 }

@@ -2,27 +2,11 @@
 
 import EtcdConfig
 import Glibc
+import RuntimePosix
 
 enum HostNames {
     /// The addresses of a host name, without duplicates; empty when it has none.
-    static func resolve(_ host: String) -> [String] {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
-        defer { freeaddrinfo(list) }
-        var addresses: [String] = []
-        var next = list
-        while let entry = next {
-            if let text = text(entry.pointee.ai_addr, entry.pointee.ai_addrlen),
-                !addresses.contains(text)
-            {
-                addresses.append(text)
-            }
-            next = entry.pointee.ai_next
-        }
-        return addresses
-    }
+    static func resolve(_ host: String) -> [String] { HostAddresses.resolve(host) }
 
     /// Whether two URLs name the same place: the same text, or names of one address.
     static func isSameAddress(_ left: String, _ right: String) -> Bool {
@@ -52,17 +36,9 @@ enum HostNames {
         var length = size
         return withUnsafeMutablePointer(to: &own) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                getsockname(descriptor, address, &length) == 0 ? text(address, length) : nil
+                getsockname(descriptor, address, &length) == 0
+                    ? HostAddresses.text(address, length) : nil
             }
         }
-    }
-
-    private static func text(_ address: UnsafePointer<sockaddr>?, _ length: socklen_t) -> String? {
-        var buffer = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        guard let address,
-            getnameinfo(
-                address, length, &buffer, socklen_t(buffer.count), nil, 0, NI_NUMERICHOST) == 0
-        else { return nil }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self)
     }
 }

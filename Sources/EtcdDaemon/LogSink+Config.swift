@@ -6,24 +6,25 @@ import Logging
 import RuntimeCore
 
 extension LogSink {
-    convenience init(_ config: ServerConfig) throws(FileError) {
-        var descriptors: [Int32] = []
+    convenience init(_ config: ServerConfig, clock: any Clock) throws(FileError) {
+        var destinations: [any LogDestination] = []
         for output in config.logOutputs {
             switch output {
-            // The journal reads a service's standard error; lines lose nothing on the way.
-            case .standardError, .journal: descriptors.append(STDERR_FILENO)
-            case .standardOutput: descriptors.append(STDOUT_FILENO)
+            case .standardError: destinations.append(DescriptorLog(descriptor: STDERR_FILENO))
+            case .journal:
+                destinations.append(
+                    JournalLog.exists ? JournalLog() : DescriptorLog(descriptor: STDERR_FILENO))
+            case .standardOutput: destinations.append(DescriptorLog(descriptor: STDOUT_FILENO))
             case .file(let path):
-                let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-                guard descriptor >= 0 else {
-                    throw FileError(
-                        kind: .other, operation: "open", path: path,
-                        reason: String(cString: strerror(errno)))
+                if let rotation = config.logRotation {
+                    destinations.append(
+                        try RotatingLog(path: path, rotation: rotation, clock: clock))
+                } else {
+                    destinations.append(DescriptorLog(descriptor: try RotatingLog.open(path)))
                 }
-                descriptors.append(descriptor)
             }
         }
-        self.init(descriptors: descriptors, level: Logger.Level(config.logLevel))
+        self.init(destinations, level: Logger.Level(config.logLevel))
     }
 }
 

@@ -101,7 +101,7 @@ struct MemberOpening {
     /// - Parameter applied: how far the database has come.
     func forceIfWanted(_ opened: inout OpenedLog, applied: LogIndex) throws(BootstrapError) {
         guard config.forceNewCluster else { return }
-        try Bootstrap.forceNewCluster(
+        _ = try Bootstrap.forceNewCluster(
             &opened, applied: applied, peerURLs: config.initialAdvertisePeerURLs.map(\.text))
         logger.warning(
             """

@@ -20,6 +20,7 @@ enum MemberOrigin: Sendable {
 /// Asks the members that are there, and refuses what would end in two clusters.
 struct OriginDecision: Sendable {
     let config: ServerConfig
+    let discovery: ClusterDiscovery
     let queries: ClusterQueries
     let ownVersion: SemanticVersion
     let logger: Logger
@@ -27,10 +28,11 @@ struct OriginDecision: Sendable {
     private static let askTimeout = TimeAmount.seconds(1)
     private static let joinTimeout = TimeAmount.seconds(3)
 
-    func decide(hasLog: Bool) async throws(BootstrapError) -> MemberOrigin {
+    /// Throws `BootstrapError` or `SurplusMember`.
+    func decide(hasLog: Bool) async throws -> MemberOrigin {
         if hasLog { return .restart }
         let configured = ClusterFormation.initialMembers(
-            config.initialCluster.map { ($0.name, $0.url.text) },
+            try await discovery.run().map { ($0.name, $0.url.text) },
             token: config.initialClusterToken)
         guard let local = configured.first(where: { $0.name == config.name }) else {
             throw BootstrapError(
@@ -51,6 +53,9 @@ struct OriginDecision: Sendable {
     private func found(_ local: Member, _ founders: [Member]) async throws(BootstrapError)
         -> MemberOrigin
     {
+        // Members of a discovery service have just registered: there is no cluster to ask yet.
+        if case .service = config.discovery { return .founder(local: local, founders: founders) }
+        if case .registry = config.discovery { return .founder(local: local, founders: founders) }
         let others = founders.filter { $0.id != local.id }.flatMap(\.peerURLs)
         let running = await queries.members(from: others, timeout: OriginDecision.askTimeout)
         if let twin = running?.members.first(where: { $0.id == local.id }),

@@ -36,7 +36,7 @@ struct MemberParts: Sendable {
     init(
         replica: Replica, transport: PeerTransport, loops: EventLoops, client: HTTPClient,
         queries: ClusterQueries, clock: SystemClock, mailboxes: RoleMailboxes,
-        background: BackgroundThreads, config: ServerConfig, logger: Logger
+        background: BackgroundThreads, config: ServerConfig, log: LogSink, logger: Logger
     ) throws(FileError) {
         self.replica = replica
         self.transport = transport
@@ -64,12 +64,16 @@ struct MemberParts: Sendable {
         let methods = V3MethodTable(
             MemberParts.methods(handler, relay, background), facts: handler, edges: edges,
             measuresDurations: config.metrics == .extensive,
-            supervision: CallSupervision(trail: audit, limits: limits, handler: handler))
+            supervision: CallSupervision(trail: audit, limits: limits, handler: handler),
+            slowCalls: SlowCallLog(
+                limitMilliseconds: config.warningUnaryMilliseconds, handler: handler,
+                logger: logger, timeText: TimestampText.microseconds))
         v3Methods = methods
         var services = HTTPServices(
             handler: handler, edges: edges, ownStatistics: statistics,
             leaderStatistics: statistics,
-            metrics: MemberParts.metricsPage(replica, transport, httpMetrics, methods),
+            metrics: MemberParts.metricsPage(
+                replica, transport, httpMetrics, methods, gates: config.featureGates),
             httpMetrics: httpMetrics,
             remoteCalls: GRPCServer(
                 table: methods, edges: edges,
@@ -79,6 +83,7 @@ struct MemberParts: Sendable {
                 ? GatewayHandler(
                     table: methods, edges: edges,
                     maxRequestBytes: Int(clamping: config.maxRequestBytes)) : nil)
+        services.logLevel = log
         services.supervision = RequestSupervision(
             trail: audit, limits: limits, handler: handler)
         self.services = services
@@ -101,7 +106,7 @@ struct MemberParts: Sendable {
 
     private static func metricsPage(
         _ replica: Replica, _ transport: PeerTransport, _ http: HTTPMetrics,
-        _ methods: V3MethodTable
+        _ methods: V3MethodTable, gates: [ServerConfig.FeatureGate]
     ) -> MetricsPage {
         MetricsPage([
             { text in
@@ -111,6 +116,21 @@ struct MemberParts: Sendable {
                 text.family(
                     "etcd_swift_version", "Which etcd-swift is running.", type: "gauge",
                     [("version=\"\(ProgramVersion.own)\"", 1)])
+                text.family(
+                    "etcd_server_go_version",
+                    "Which Go version server is running with. 1 for 'server_go_version' label "
+                        + "with current version.",
+                    type: "gauge",
+                    [("server_go_version=\"\(ProgramVersion.compiler)\"", 1)])
+                text.family(
+                    "etcd_server_feature_enabled",
+                    "Whether or not a feature is enabled. 1 is enabled, 0 is not.", type: "gauge",
+                    gates.map { gate in
+                        (
+                            "name=\"\(gate.name)\",stage=\"\(gate.stage)\"",
+                            gate.isEnabled ? 1 : 0
+                        )
+                    })
             },
             { text in
                 replica.metrics.write(

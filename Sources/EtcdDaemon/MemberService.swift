@@ -59,7 +59,8 @@ final class MemberService: Sendable {
     /// Everything up to running roles and a served peer port. Clients are let in once the member
     /// has found its place in the cluster.
     static func start(
-        _ config: ServerConfig, systemd: ServiceManager, clock: SystemClock, logger: Logger
+        _ config: ServerConfig, systemd: ServiceManager, clock: SystemClock, log: LogSink,
+        logger: Logger
     ) async throws -> MemberService {
         FileDescriptors.raiseLimit()
         guard FileDescriptors.limit > Limits.reservedDescriptors else {
@@ -67,7 +68,7 @@ final class MemberService: Sendable {
                 description: "file descriptor limit[\(FileDescriptors.limit)] of etcd process is "
                     + "too low; please set higher than \(Limits.reservedDescriptors)")
         }
-        let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let loops = EventLoops(count: EventLoops.suitableCount)
         let version = SemanticVersion(ProgramVersion.etcd) ?? SemanticVersion(major: 3, minor: 5)
         let directory = DataDirectory(
             root: config.dataDirectory, walDirectory: config.walDirectory)
@@ -79,7 +80,10 @@ final class MemberService: Sendable {
         let client = HTTPClient(loops: loops, tls: tls.peer)
         let queries = ClusterQueries(client: client, loop: loops.next())
         let origin = try await OriginDecision(
-            config: config, queries: queries, ownVersion: version, logger: logger
+            config: config,
+            discovery: ClusterDiscovery(
+                config: config, loop: loops.next(), systemd: systemd, logger: logger),
+            queries: queries, ownVersion: version, logger: logger
         ).decide(hasLog: hasLog)
 
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
@@ -118,7 +122,7 @@ final class MemberService: Sendable {
         let parts = try MemberParts(
             replica: replica, transport: transport, loops: loops, client: client,
             queries: queries, clock: clock, mailboxes: mailboxes, background: background,
-            config: config, logger: logger)
+            config: config, log: log, logger: logger)
         let listeners = try await MemberListeners.bind(
             config, parts: parts, tls: tls, inherited: systemd.inheritedSockets(), logger: logger)
         for member in cluster.members { transport.add(member) }
@@ -222,9 +226,11 @@ final class MemberService: Sendable {
             ])
         logger.info("ready to serve client requests")
         listeners.logClients(logger)
+        if systemd.isPresent { logger.info("notifying init daemon") }
         systemd.ready(
             status: "serving as \(config.name) (\(parts.members.localID)) "
                 + "of \(parts.members.list.count) members")
+        if systemd.isPresent { logger.info("successfully notified init daemon") }
     }
 
     private func listenToSignals() async {

@@ -41,6 +41,10 @@ struct MemberTLS: Sendable {
         ].joined().contains(where: \.scheme.isSecure)
         var peerOptions = TLSOptions(peerSettings)
         peerOptions.dials = true
+        // As etcd: members found by DNS prove to be of the domain, unless an authority is named.
+        if case .records(let domain, _) = config.discovery, peerOptions.trustedCAFile.isEmpty {
+            peerOptions.dialledServerName = domain
+        }
         return MemberTLS(
             client: isSecure
                 ? try context(TLSOptions(clientSettings), "client", logger) : nil,

@@ -16,6 +16,7 @@ enum PeerMetrics {
                 "etcd_network_peer_\(name)", help, type: "counter",
                 traffic.map { ("\(label)=\"\($0.id)\"", Double(value($0))) })
         }
+        databases(transport.receivedDatabases, into: &text)
         if traffic.isEmpty { return }
         text.family(
             "etcd_network_active_peers", "The current number of active peer connections.",
@@ -24,6 +25,9 @@ enum PeerMetrics {
                 let isActive = transport.activeSince(peer.id) != nil
                 return ("Local=\"\(local)\",Remote=\"\(peer.id)\"", isActive ? 1 : 0)
             })
+        text.family(
+            "etcd_network_known_peers", "The current number of known peers.", type: "gauge",
+            traffic.map { ("Local=\"\(local)\",Remote=\"\($0.id)\"", 1) })
         family("sent_bytes_total", "The total number of bytes sent to peers.", "To") {
             $0.sentBytes
         }
@@ -47,6 +51,19 @@ enum PeerMetrics {
             traffic.map { ("Local=\"\(local)\",Remote=\"\($0.id)\"", Double($0.disconnects)) })
         snapshots("send", "To", traffic.map { ($0.id, $0.snapshotsSent) }, into: &text)
         snapshots("receive", "From", traffic.map { ($0.id, $0.snapshotsReceived) }, into: &text)
+    }
+
+    private static func databases(
+        _ received: ReceivedDatabases, into text: inout MetricsText
+    ) {
+        text.histogram(
+            "etcd_snap_db_save_total_duration_seconds",
+            "The total latency distributions of v3 snapshot save",
+            [("", HistogramReading(received.saving))])
+        text.histogram(
+            "etcd_snap_db_fsync_duration_seconds",
+            "The latency distributions of fsyncing .snap.db file",
+            [("", HistogramReading(received.syncing))])
     }
 
     private static func distributions(

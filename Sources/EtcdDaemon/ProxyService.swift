@@ -52,8 +52,8 @@ final class ProxyService: Sendable {
 
     /// Everything up to served clients.
     ///
-    /// - Parameter peerURLs: of the members, when something else than the settings tells them
-    ///   (discovery). The file of an earlier run counts more.
+    /// - Parameter peerURLs: of the members, when they are known already; else the settings tell,
+    ///   or whom they send us to. The file of an earlier run counts more.
     static func start(
         _ config: ServerConfig, peerURLs: [String]? = nil, systemd: ServiceManager, logger: Logger
     ) async throws -> ProxyService {
@@ -64,11 +64,13 @@ final class ProxyService: Sendable {
         try DataDirectoryCheck.run(
             DataDirectory(root: config.dataDirectory, walDirectory: ""), in: files, logger: logger)
         try files.createDirectory(file.directory, permissions: 0o700)
-        let known = try knownPeers(config, peerURLs, file, files, logger)
         let tls = try MemberTLS.open(
             config, directory: file.directory, in: files, logger: logger)
         let forwardingTLS = try MemberTLS.asClient(config, peer: tls.peer, logger: logger)
-        let loops = EventLoops(count: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let loops = EventLoops(count: EventLoops.suitableCount)
+        let discovery = ClusterDiscovery(
+            config: config, loop: loops.next(), systemd: systemd, logger: logger)
+        let known = try await knownPeers(discovery, peerURLs, file, files, logger)
         let asking = HTTPClient(loops: loops, tls: tls.peer)
         let forwarding = HTTPClient(
             loops: loops, tls: forwardingTLS, idleConnectionsMax: idleConnectionsMax)
@@ -116,9 +118,9 @@ final class ProxyService: Sendable {
 
     /// Where to ask for the members first.
     private static func knownPeers(
-        _ config: ServerConfig, _ discovered: [String]?, _ file: ProxyClusterFile,
+        _ discovery: ClusterDiscovery, _ discovered: [String]?, _ file: ProxyClusterFile,
         _ files: PosixFileSystem, _ logger: Logger
-    ) throws -> [String] {
+    ) async throws -> [String] {
         if let urls = try file.read(in: files) {
             logger.info(
                 "proxy: using peer urls from cluster file",
@@ -127,7 +129,12 @@ final class ProxyService: Sendable {
                 ])
             return urls
         }
-        let urls = discovered ?? config.initialCluster.map(\.url.text).sorted()
+        let urls: [String]
+        if let discovered {
+            urls = discovered
+        } else {
+            urls = try await discovery.observe().map(\.url.text).sorted()
+        }
         logger.info(
             "proxy: using peer urls", metadata: ["peer-urls": .array(urls.map { .string($0) })])
         return urls

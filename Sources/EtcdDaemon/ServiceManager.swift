@@ -11,8 +11,15 @@ struct ServiceManager: Sendable {
         let descriptor: Int32
     }
 
+    /// Whether somebody wants to be told.
+    var isPresent: Bool { getenv("NOTIFY_SOCKET") != nil }
+
     func ready(status: String) { notify("READY=1\nSTATUS=\(status)") }
     func status(_ text: String) { notify("STATUS=\(text)") }
+    /// A start that depends on others takes longer, for so many seconds more.
+    func starting(status: String, moreSeconds: Int) {
+        notify("EXTEND_TIMEOUT_USEC=\(moreSeconds)000000\nSTATUS=\(status)")
+    }
     func stopping() { notify("STOPPING=1\nSTATUS=Stopping") }
     func alive() { notify("WATCHDOG=1") }
 

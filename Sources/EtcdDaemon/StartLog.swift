@@ -30,7 +30,7 @@ enum StartLog {
                 "cors": "\(config.cors)", "host-whitelist": "\(config.hostWhitelist)",
                 "initial-cluster": "\(isInitialized ? "" : config.initialClusterText)",
                 "initial-cluster-state": "\(config.isNewCluster ? "new" : "existing")",
-                "initial-cluster-token": "\(config.initialClusterToken)",
+                "initial-cluster-token": "\(ConfigURL.withoutUser(config.initialClusterToken))",
                 "pre-vote": "\(config.preVote)",
                 "max-request-bytes": "\(config.maxRequestBytes)",
             ])

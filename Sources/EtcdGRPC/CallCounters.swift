@@ -8,6 +8,8 @@ package final class CallCounters: Sendable {
     private let started = Counter()
     private let sent = Counter()
     private let received = Counter()
+    private let unreadable = Counter()
+    private let unsent = Counter()
     private let handled = GRPCStatus.Code.allCases.map { _ in Counter() }
     /// How long calls take; `nil` when nobody wants to know.
     let durations: Histogram?
@@ -27,6 +29,10 @@ package final class CallCounters: Sendable {
 
     func messageSent() { sent.add() }
     func messageReceived() { received.add() }
+    /// A message of a stream could not be read, which ends the stream.
+    func messageUnreadable() { unreadable.add() }
+    /// A stream was lost that still had something to say.
+    func messageUnsent() { unsent.add() }
 
     func callEnded(_ code: GRPCStatus.Code, startedAt start: NIODeadline?) {
         handled[code.rawValue].add()
@@ -36,6 +42,8 @@ package final class CallCounters: Sendable {
 
     package var startedCalls: UInt64 { started.total }
     package var sentMessages: UInt64 { sent.total }
+    package var unreadableMessages: UInt64 { unreadable.total }
+    package var unsentMessages: UInt64 { unsent.total }
     package var receivedMessages: UInt64 { received.total }
     package func endedCalls(_ code: GRPCStatus.Code) -> UInt64 { handled[code.rawValue].total }
 }

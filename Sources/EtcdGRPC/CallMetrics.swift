@@ -31,6 +31,21 @@ extension V3MethodTable {
                     + "handled by the server.", measured)
         }
         traffic.write(into: &text)
+        text.family(
+            "etcd_network_server_stream_failures_total",
+            "The total number of stream failures from the local server.", type: "counter",
+            streamFailures)
+    }
+
+    private var streamFailures: [(labels: String, value: Double)] {
+        let apis = [("Watch", "watch"), ("LeaseKeepAlive", "lease-keepalive")]
+        return apis.flatMap { name, api in
+            let counters = endpoints.first { $0.method.name == name }?.counters
+            return [
+                ("Type=\"receive\",API=\"\(api)\"", Double(counters?.unreadableMessages ?? 0)),
+                ("Type=\"send\",API=\"\(api)\"", Double(counters?.unsentMessages ?? 0)),
+            ]
+        }
     }
 
     private func handled() -> [(labels: String, value: Double)] {

@@ -4,6 +4,7 @@
 import Crypto
 import EtcdBackend
 import EtcdProto
+import EtcdServer
 import NIOCore
 import RuntimeCore
 
@@ -25,14 +26,17 @@ final class DatabaseStream {
     private var isBusy = false
     private var isOver = false
     private var chunkBegan = NIODeadline.uptimeNanoseconds(0)
+    private let began = NIODeadline.now()
+    private let durations: Histogram
 
     init(
         _ call: V3Call<SnapshotResponse>, _ database: BackendSnapshot,
-        _ background: any BackgroundPool
+        _ background: any BackgroundPool, durations: Histogram
     ) {
         self.call = call
         self.database = database
         self.background = background
+        self.durations = durations
     }
 
     func start() {
@@ -99,6 +103,7 @@ final class DatabaseStream {
         }
         guard offset >= database.imageBytes else { return pause() }
         isOver = true
+        durations.observe(Double((NIODeadline.now() - began).nanoseconds) / 1e9)
         call.send(SnapshotResponse(blob: Bytes(Array(digest.finalize()))))
         call.finish()
     }

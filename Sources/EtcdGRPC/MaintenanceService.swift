@@ -131,7 +131,9 @@ package enum MaintenanceService {
             guard case .database(let database) = reply else {
                 return call.fail(ServerError.unknownMethod)
             }
-            DatabaseStream(call, database, background).start()
+            DatabaseStream(
+                call, database, background, durations: handler.v3.metrics.databasesSent
+            ).start()
         }
     }
 }

@@ -1,6 +1,7 @@
 //  One call of a v3 method, as the service that serves it sees it.
 
 package import EtcdEdge
+import EtcdNet
 package import EtcdProto
 package import EtcdServer
 package import NIOCore
@@ -23,6 +24,10 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     private let leaderWatch: LeaderWatch?
     private let audit: PendingAudit?
     private let start: NIODeadline?
+    private let slowCalls: SlowCallLog?
+    private let method: CallRules
+    /// The only request of a unary call, to be shown if it is slow.
+    var request: (any ProtobufMessage)?
     private var deadline: UInt64?
     private var isFinished = false
 
@@ -36,7 +41,9 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         edge = parts.edge
         counters = parts.counters
         leaderWatch = parts.leaderWatch
-        start = counters.callStarted()
+        slowCalls = parts.method.isStreaming ? nil : parts.gate.slowCalls
+        method = parts.method
+        start = counters.callStarted() ?? slowCalls.map { _ in .now() }
         wire.client = self
         if let limit = metadata.timeoutMilliseconds {
             deadline = edge.register(self, timeoutMilliseconds: limit)
@@ -53,6 +60,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
 
     /// The only answer of a unary call.
     package func respond(_ message: Response) {
+        noteIfSlow(message)
         send(message)
         finish()
     }
@@ -76,8 +84,17 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     }
 
     package func fail(_ status: GRPCStatus) {
+        if !isFinished { noteIfSlow(nil) }
         guard end(status.code) else { return }
         wire.fail(status)
+    }
+
+    private func noteIfSlow(_ response: Response?) {
+        guard let slowCalls, let start, let request else { return }
+        self.request = nil
+        slowCalls.note(
+            method, since: start, from: metadata.connection.remoteAddress, request: request,
+            response: response)
     }
 
     package func fail(_ error: ServerError) { fail(GRPCStatus(error)) }
@@ -100,6 +117,8 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
 
     package func wireClosed() {
         let callback = onClose
+        // What it could not take when it went is lost.
+        if !isFinished, !wire.isWritable, method.isStreaming { counters.messageUnsent() }
         guard end(.canceled) else { return }
         callback?()
     }

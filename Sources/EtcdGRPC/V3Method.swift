@@ -78,6 +78,7 @@ package struct V3Method: Sendable {
                 let audit = try parts.admit(NamedKeys.all(in: request))
                 parts.counters.messageReceived()
                 let call = V3Call<Response>(parts, audit: audit)
+                if parts.gate.slowCalls != nil { call.request = request }
                 guard let token = parts.metadata.token, parts.gate.awaits(token: token) else {
                     return body(request, call)
                 }
@@ -140,6 +141,7 @@ private final class ReceiverInlet<Request: ProtobufMessage, Response: ProtobufMe
             counters.messageReceived()
             receiver.receive(request)
         } catch {
+            counters.messageUnreadable()
             call.interrupt(error)
         }
     }

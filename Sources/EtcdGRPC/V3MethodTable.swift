@@ -13,12 +13,15 @@ package final class V3MethodTable: Sendable {
     /// - Parameters:
     ///   - measuresDurations: whether metrics tell how long calls take.
     ///   - supervision: who takes notes of calls and limits them.
+    ///   - slowCalls: who tells of unary calls that take long.
     package init(
         _ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges,
-        measuresDurations: Bool = false, supervision: CallSupervision? = nil
+        measuresDurations: Bool = false, supervision: CallSupervision? = nil,
+        slowCalls: SlowCallLog? = nil
     ) {
         let gate = CallGate(
-            facts: facts, edges: edges, traffic: traffic, supervision: supervision)
+            facts: facts, edges: edges, traffic: traffic, supervision: supervision,
+            slowCalls: slowCalls)
         endpoints = methods.map {
             V3Endpoint($0, gate: gate, measuresDurations: measuresDurations)
         }
@@ -95,15 +98,17 @@ package final class V3Endpoint: Sendable {
 /// The checks before a call, and the watches over the leader on each loop.
 final class CallGate: Sendable {
     let supervision: CallSupervision?
+    let slowCalls: SlowCallLog?
     private let facts: any MemberFacts
     private let traffic: ClientTraffic
     private let watches: [(edge: HTTPEdge, watch: NIOLoopBoundBox<LeaderWatch>)]
 
     init(
         facts: any MemberFacts, edges: HTTPEdges, traffic: ClientTraffic,
-        supervision: CallSupervision?
+        supervision: CallSupervision?, slowCalls: SlowCallLog? = nil
     ) {
         self.supervision = supervision
+        self.slowCalls = slowCalls
         self.facts = facts
         self.traffic = traffic
         watches = edges.all.map { edge in

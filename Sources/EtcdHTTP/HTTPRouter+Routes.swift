@@ -45,6 +45,10 @@ extension HTTPRouter {
         let text = path.text
         if serveHealth(exchange, text) { return }
         if surface == .clients, serveOperations(exchange, text) { return }
+        if surface == .clients, settings.servesV2, text == "/config/local/log" {
+            operations.changeLogLevel(exchange, body: bytes(of: body))
+            return
+        }
         if surface == .clients, settings.servesV2, serveV2(exchange, text, body) { return }
         exchange.respondNotFound()
     }

@@ -23,6 +23,8 @@ package struct HTTPServices: Sendable {
     package var remoteCalls: (any RemoteCallHandler)?
     /// Serves the v3 API as JSON, below `/v3`.
     package var gateway: (any HTTPHandler)?
+    /// Changes the level of the log; `nil` when it cannot be changed.
+    package var logLevel: (any LogLevelControl)?
     /// Who takes notes of v2 requests and limits them.
     package var supervision: RequestSupervision?
 
@@ -115,7 +117,7 @@ package final class HTTPRouter: HTTPHandler {
             leaderStatistics: services.leaderStatistics)
         operations = OperationsHandler(
             handler: handler, serverVersion: settings.serverVersion, metrics: services.metrics,
-            processFacts: services.processFacts)
+            processFacts: services.processFacts, logLevel: services.logLevel)
         health = HealthHandler(
             handler: handler, edges: services.edges, metrics: services.httpMetrics)
     }
@@ -155,7 +157,7 @@ package final class HTTPRouter: HTTPHandler {
                 MediaType.formReading(of: type) == .isForm
                 || MediaType.essence(of: type ?? "") == ContentType.json
                 // There the type does not matter.
-                || head.target.hasPrefix("/v2/auth/")
+                || head.target.hasPrefix("/v2/auth/") || head.target == "/config/local/log"
             if isWanted {
                 return .collect(maximum: HTTPRouter.formBytesMax)
             }

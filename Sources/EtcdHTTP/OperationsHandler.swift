@@ -12,6 +12,20 @@ struct OperationsHandler: Sendable {
     let serverVersion: String
     let metrics: any MetricsSource
     let processFacts: @Sendable () -> ProcessFacts
+    let logLevel: (any LogLevelControl)?
+
+    /// `PUT /config/local/log` of etcd up to 3.4: `{"Level":"DEBUG"}`.
+    func changeLogLevel(_ exchange: Exchange, body: Bytes) {
+        guard exchange.allows(["PUT"]) else { return }
+        guard let wanted = try? JSONValue.parse(body) else {
+            return exchange.respondPlain(status: 400, text: "Invalid json body")
+        }
+        let text = (wanted["Level"] ?? wanted["level"])?.text ?? ""
+        guard let logLevel, logLevel.setLevel(text) else {
+            return exchange.respondPlain(status: 400, text: "Invalid log level \"\(text)\"")
+        }
+        exchange.respondEmpty(status: 204)
+    }
 
     func serveVersion(_ exchange: Exchange) {
         guard exchange.allows(["GET"]) else { return }
@@ -45,4 +59,10 @@ struct OperationsHandler: Sendable {
             + "\"raftState\":\"\(status.role.statisticsText)\","
             + "\"applied\":\(status.applied)}"
     }
+}
+
+/// The log's level while the member runs. Callable from any thread.
+package protocol LogLevelControl: Sendable {
+    /// False for a word that is no level.
+    func setLevel(_ word: String) -> Bool
 }

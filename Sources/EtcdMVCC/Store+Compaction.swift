@@ -29,6 +29,17 @@ extension Store {
     /// A compaction has work left to do.
     package var hasCompaction: Bool { compaction != nil }
 
+    /// The next step looks at the index, and deletes nothing yet.
+    package var isCompactingIndex: Bool {
+        if case .index = compaction?.phase { true } else { false }
+    }
+
+    /// Records deleted by compactions since the last call.
+    package func takeCompactedRecords() -> Int {
+        defer { compactedRecords = 0 }
+        return compactedRecords
+    }
+
     /// Makes revisions below `revision` unreadable, and lets `compactStep` delete what no read
     /// from `revision` on needs.
     ///
@@ -59,6 +70,7 @@ extension Store {
             compactIndex(&current, from: position, limit: limit)
         case .records:
             for key in current.records.take(limit) {
+                compactedRecords += 1
                 backend.delete(StoreBuckets.key, key: key.bytes)
             }
             if current.records.count == 0 {

@@ -42,7 +42,9 @@ final class StoreContent {
                 problem = .corrupt("bucket key holds a key that is no revision")
                 return false
             }
-            guard let fields = KeyValueFields(record), !fields.key.isEmpty else {
+            // A record without content is what `RevisionBump` and etcd's tools leave; it stands in
+            // the index as that of the key of no bytes, which no request can name.
+            guard let fields = KeyValueFields(record), !fields.key.isEmpty || record.isEmpty else {
                 let revision = key.revision
                 problem = .corrupt(
                     "revision \(revision.main), \(revision.sub) is no KeyValue with a key")

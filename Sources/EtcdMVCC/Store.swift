@@ -28,6 +28,8 @@ package final class Store {
     var events: [StoreEvent] = []
     /// What is left of a compaction.
     var compaction: Compaction?
+    /// Deleted by compactions since somebody asked.
+    var compactedRecords = 0
 
     /// Reads the index from `backend` and takes up a compaction that was not finished.
     ///

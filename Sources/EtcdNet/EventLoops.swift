@@ -9,6 +9,9 @@ package final class EventLoops: Sendable {
     /// In the order in which `next()` hands them out; never empty.
     package let all: [any EventLoop]
 
+    /// The processors that this process may use: a container's share counts, not the machine.
+    package static var suitableCount: Int { System.coreCount }
+
     /// Starts `count` threads (at least one).
     package init(count: Int) {
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, count))

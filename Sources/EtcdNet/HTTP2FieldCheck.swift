@@ -43,6 +43,9 @@ struct HTTP2FieldCheck {
         if !isSound { isMalformed = true }
     }
 
+    /// There were more, which nobody has looked at.
+    mutating func stop() { isMalformed = true }
+
     /// Whether the block that has ended is one that a request may have there.
     func isSound(endsStream: Bool) -> Bool {
         if isMalformed { return false }

@@ -16,9 +16,12 @@ enum HTTP2Limits {
     static let outboundAcknowledgements = 1_000
     /// Entries of one SETTINGS frame.
     static let settingsEntries = 32
-    /// Streams that a client may reset: so many at once, and so many a second (rapid reset).
-    static let resetBurst: UInt64 = 5_000
-    static let resetsPerSecond: UInt64 = 1_000
+    /// Streams that a client may reset, or have reset for their faults: so many at once, and so
+    /// many a second. Who wants more is read from more slowly (rapid reset).
+    static let resetBurst = 500
+    static let resetsPerSecond = 500
+    /// Bytes that the library works on before the connection's allowances are looked at.
+    static let sliceBytes = 4 << 10
     /// Unsent body bytes of one stream at which `isWritable` turns false, and true again.
     static let streamHighWater = 256 << 10
     static let streamLowWater = 64 << 10
@@ -42,8 +45,9 @@ enum HTTP2Library {
         nghttp2_option_set_no_http_messaging(options, 1)
         nghttp2_option_set_max_outbound_ack(options, HTTP2Limits.outboundAcknowledgements)
         nghttp2_option_set_max_settings(options, HTTP2Limits.settingsEntries)
+        // `HTTP2Session.resets` slows such clients down long before; this one hangs up.
         nghttp2_option_set_stream_reset_rate_limit(
-            options, HTTP2Limits.resetBurst, HTTP2Limits.resetsPerSecond)
+            options, UInt64(HTTP2Limits.resetBurst) * 10, UInt64(HTTP2Limits.resetsPerSecond) * 2)
         let context = Unmanaged.passUnretained(owner).toOpaque()
         var session: OpaquePointer?
         guard nghttp2_session_server_new2(&session, callbacks, context, options) == 0 else {
@@ -78,16 +82,17 @@ enum HTTP2Library {
             guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
             let isRequest = frame.pointee.isRequest
             owner.fieldCheck.begin(isTrailers: !isRequest)
+            owner.fieldAllowance.beginBlock()
             if isRequest { owner.fields.removeAll() }
             return 0
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
             _, frame, name, nameCount, value, valueCount, _, owner in
             guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
-            let name = UnsafeRawBufferPointer(start: name, count: nameCount)
-            let value = UnsafeRawBufferPointer(start: value, count: valueCount)
-            owner.fieldCheck.add(name: name, value: value)
-            if frame.pointee.isRequest { owner.fields.add(name: name, value: value) }
+            owner.fieldReceived(
+                name: UnsafeRawBufferPointer(start: name, count: nameCount),
+                value: UnsafeRawBufferPointer(start: value, count: valueCount),
+                isRequest: frame.pointee.isRequest)
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { session, frame, owner in
@@ -103,6 +108,7 @@ enum HTTP2Library {
                 }
             case NGHTTP2_DATA.rawValue where ends:
                 if let stream = HTTP2Session.stream(session, id) { owner.bodyComplete(stream) }
+            case NGHTTP2_RST_STREAM.rawValue: owner.resets.use(1, now: owner.now)
             case NGHTTP2_PING.rawValue:
                 let isAnswer = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
                 if !isAnswer, !owner.pingReceived() {

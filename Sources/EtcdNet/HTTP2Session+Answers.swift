@@ -102,6 +102,7 @@ extension HTTP2Session {
 
     func reset(_ id: Int32, _ code: nghttp2_error_code) {
         guard context != nil else { return }
+        if code != NGHTTP2_NO_ERROR { resets.use(1, now: now) }
         nghttp2_submit_rst_stream(
             session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code.rawValue)
         flushSoon()

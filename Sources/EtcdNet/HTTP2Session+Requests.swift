@@ -3,6 +3,16 @@
 import CNGHTTP2
 
 extension HTTP2Session {
+    func fieldReceived(
+        name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, isRequest: Bool
+    ) {
+        guard fieldAllowance.admits(name.count + value.count, now: now) else {
+            return isRequest ? fields.stop() : fieldCheck.stop()
+        }
+        fieldCheck.add(name: name, value: value)
+        if isRequest { fields.add(name: name, value: value) }
+    }
+
     /// The fields in `fields` are a whole request. Most of what comes is calls.
     func headersComplete(_ id: Int32, endsStream: Bool) {
         guard fieldCheck.isSound(endsStream: endsStream) else {

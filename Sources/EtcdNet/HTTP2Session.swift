@@ -17,6 +17,9 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     let fields = RequestFields()
     /// Of the fields that are arriving.
     var fieldCheck = HTTP2FieldCheck()
+    var fieldAllowance = HTTP2FieldAllowance()
+    var resets = HTTP2Allowance(
+        burst: HTTP2Limits.resetBurst, perSecond: HTTP2Limits.resetsPerSecond)
     private(set) var context: ChannelHandlerContext?
     /// The library's session; freed with this object, never inside one of its callbacks.
     private(set) var session: OpaquePointer?
@@ -38,6 +41,9 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     private var hasFailed = false
     private var channelIsWritable = true
     private var holdsRead = false
+    /// Until the client may go on; what it has sent in the meantime waits in `held`.
+    private var pause: Scheduled<Void>?
+    private var held = ByteBuffer()
     /// Streams whose client has taken enough for them to go on.
     private var writableStreams: [HTTP2Stream] = []
 
@@ -87,13 +93,49 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         isReading = true
         guard !isClosing, !hasFailed else { return }
         serverPings.heard(now: .now())
-        let received = unwrapInboundIn(data)
-        let taken = received.withUnsafeReadableBytes { bytes in
-            nghttp2_session_mem_recv(
-                session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+        var received = unwrapInboundIn(data)
+        if pause == nil { feed(&received) }
+        if received.readableBytes > 0 { held.writeBuffer(&received) }
+    }
+
+    /// Hands the library as much as the client's allowances let it.
+    private func feed(_ received: inout ByteBuffer) {
+        while received.readableBytes > 0 {
+            let taken = received.readWithUnsafeReadableBytes { bytes in
+                let count = min(bytes.count, HTTP2Limits.sliceBytes)
+                let result = nghttp2_session_mem_recv(
+                    session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), count)
+                return (count, result)
+            }
+            // The library has queued its farewell, unless the client does not speak HTTP/2 at all.
+            if taken < 0 {
+                hasFailed = true
+                received.clear()
+                return
+            }
+            if resets.isExhausted || fieldAllowance.excess.isExhausted, mustPause() { return }
         }
-        // The library has queued its farewell, unless the client does not speak HTTP/2 at all.
-        if taken < 0 { hasFailed = true }
+    }
+
+    var now: NIODeadline { loop.eventLoop.now }
+
+    private func mustPause() -> Bool {
+        let now = now
+        let waits = [resets.wait(now: now), fieldAllowance.wait(now: now)].compactMap(\.self)
+        guard let wait = waits.max() else { return false }
+        pause = loop.eventLoop.assumeIsolated().scheduleTask(in: wait) { self.goOn() }
+        return true
+    }
+
+    private func goOn() {
+        pause = nil
+        guard !isClosing, !hasFailed, let context else { return }
+        var received = held
+        held = ByteBuffer()
+        feed(&received)
+        held = received
+        flush()
+        if pause == nil, holdsRead { read(context: context) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -103,16 +145,14 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
 
     /// A client that does not take its answers is not asked for more requests.
     func read(context: ChannelHandlerContext) {
-        if channelIsWritable || isClosing { context.read() } else { holdsRead = true }
+        holdsRead = !isClosing && (!channelIsWritable || pause != nil)
+        if !holdsRead { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         channelIsWritable = context.channel.isWritable
         if channelIsWritable {
-            if holdsRead {
-                holdsRead = false
-                context.read()
-            }
+            if holdsRead { read(context: context) }
             flushSoon()
         }
         context.fireChannelWritabilityChanged()
@@ -202,6 +242,9 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         isClosing = true
         pingTimer?.cancel()
         pingTimer = nil
+        pause?.cancel()
+        pause = nil
+        held = ByteBuffer()
         loop.remove(self)
         while let stream = newest {
             remove(stream)

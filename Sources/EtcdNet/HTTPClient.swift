@@ -158,6 +158,8 @@ package final class HTTPClient: Sendable {
         guard request.target.hasPrefix("/"), isPrintable else {
             throw HTTPClientError(.badAddress, "bad request target \"\(request.target)\"")
         }
-        return try HTTPClientAddress(origin: request.origin)
+        let address = try HTTPClientAddress(origin: request.origin)
+        guard let proxy = request.proxy, case .tcp = address else { return address }
+        return .proxied(proxy, address)
     }
 }

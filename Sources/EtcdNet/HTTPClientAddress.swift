@@ -6,6 +6,8 @@ import NIOCore
 enum HTTPClientAddress: Hashable, Sendable {
     case tcp(host: String, port: Int, isSecure: Bool)
     case unix(path: String, isSecure: Bool)
+    /// Asked for by way of a proxy.
+    indirect case proxied(HTTPClientProxy, HTTPClientAddress)
 
     /// Reads `http://host:port`, `http://[v6]:port`, `http://host` or `unix://path`, or the same
     /// with `https` or `unixs`, which stand for TLS. One trailing slash of an HTTP origin is
@@ -63,6 +65,7 @@ enum HTTPClientAddress: Hashable, Sendable {
             let name = host.contains(":") ? "[\(host)]" : host
             return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
         case .unix: return "localhost"
+        case .proxied(_, let server): return server.hostHeader
         }
     }
 
@@ -70,6 +73,7 @@ enum HTTPClientAddress: Hashable, Sendable {
         switch self {
         case .tcp: hostHeader
         case .unix(let path, _): path
+        case .proxied(_, let server): server.description
         }
     }
 
@@ -78,6 +82,28 @@ enum HTTPClientAddress: Hashable, Sendable {
         switch self {
         case .tcp(let host, _, let isSecure): isSecure ? host : nil
         case .unix(_, let isSecure): isSecure ? "localhost" : nil
+        case .proxied(_, let server): server.secureHost
         }
+    }
+
+    /// Where a connection is made to.
+    var dialled: HTTPClientAddress {
+        if case .proxied(let proxy, _) = self { proxy.address } else { self }
+    }
+
+    /// `host:port`, always with the port.
+    var hostAndPort: String {
+        switch self {
+        case .tcp(let host, let port, _):
+            host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path, _): path
+        case .proxied(_, let server): server.hostAndPort
+        }
+    }
+
+    /// The proxy that has to read the requests, and not only to pass bytes on.
+    var readingProxy: HTTPClientProxy? {
+        guard case .proxied(let proxy, let server) = self else { return nil }
+        return server.secureHost == nil ? proxy : nil
     }
 }

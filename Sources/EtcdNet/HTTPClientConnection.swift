@@ -66,9 +66,14 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
         self.exchange = exchange
         hasHead = false
         keepsAlive = false
+        let proxy = address.readingProxy
         var head = NIOHTTP1.HTTPRequestHead(
-            version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.target,
+            version: .http1_1, method: HTTPMethod(rawValue: request.method),
+            uri: proxy == nil ? request.target : "http://\(address.hostHeader)\(request.target)",
             headers: request.headers)
+        if let authorization = proxy?.authorization {
+            head.headers.replaceOrAdd(name: "Proxy-Authorization", value: authorization)
+        }
         if !head.headers.contains(name: "Host") {
             head.headers.add(name: "Host", value: address.hostHeader)
         }
@@ -140,14 +145,8 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let isTLS =
-            error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
-            || error is TLSError
-        let reason =
-            isTLS
-            ? TLSFailure.text(
-                error, shown: try? context.pipeline.syncOperations.nioSSL_peerCertificate(),
-                addresses: ("", ""), isServer: false) : "\(error)"
+        let shown = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+        let reason = TLSFailure.clientText(error, shown: shown)
         let kind: HTTPClientError.Kind =
             if error is HTTPParserError {
                 .malformed

@@ -1,5 +1,6 @@
 //  The connections of one event loop that wait for their next exchange.
 
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -46,7 +47,8 @@ final class HTTPClientPool {
         done: @escaping (Result<HTTPClientConnection, HTTPClientError>) -> Void
     ) {
         loop.preconditionInEventLoop()
-        if address.secureHost != nil, tls == nil {
+        let dialled = address.dialled
+        if address.secureHost != nil || dialled.secureHost != nil, tls == nil {
             let reason = "dial \(address.description): there are no settings for TLS"
             return done(.failure(HTTPClientError(.badAddress, reason)))
         }
@@ -55,6 +57,14 @@ final class HTTPClientPool {
             .channelInitializer { [tls] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if case .proxied(let proxy, let server) = address {
+                        if let host = proxy.address.secureHost, let tls {
+                            try pipeline.addHandler(try tls.clientHandler(for: host))
+                        }
+                        if server.secureHost != nil {
+                            try pipeline.addHandler(ProxyTunnel(proxy, to: server))
+                        }
+                    }
                     if let host = address.secureHost, let tls {
                         try pipeline.addHandler(try tls.clientHandler(for: host))
                     }
@@ -64,7 +74,9 @@ final class HTTPClientPool {
                 }
             }
         let future: EventLoopFuture<any Channel>
-        switch address {
+        switch dialled {
+        case .proxied:
+            preconditionFailure("proxies are not reached by proxies")
         case .tcp(let host, let port, _):
             future =
                 bootstrap
@@ -82,20 +94,29 @@ final class HTTPClientPool {
         }.hop(to: loop).whenComplete { result in
             switch result {
             case .success(let connection): done.value(.success(connection.value))
-            case .failure(let error): done.value(.failure(Self.dialError(error, address)))
+            case .failure(let error): done.value(.failure(Self.dialError(error, dialled)))
             }
         }
     }
 
-    private static func dialError(_ error: any Error, _ address: HTTPClientAddress)
+    static func dialError(_ error: any Error, _ address: HTTPClientAddress)
         -> HTTPClientError
     {
         if case .connectTimeout? = error as? ChannelError {
             return HTTPClientError(.timeout, "dial \(address.description): timeout")
         }
-        let reasons = (error as? NIOConnectionError)?.connectionErrors.map { "\($0.error)" } ?? []
-        let text = reasons.isEmpty ? "\(error)" : reasons.joined(separator: "; ")
+        let failure = error as? NIOConnectionError
+        if let failure, failure.connectionErrors.isEmpty {
+            return HTTPClientError(.connect, "dial \(address.description): no such host")
+        }
+        let reasons = failure?.connectionErrors.map { Self.text(of: $0.error) } ?? []
+        let text = reasons.isEmpty ? Self.text(of: error) : reasons.joined(separator: "; ")
         return HTTPClientError(.connect, "dial \(address.description): \(text)")
+    }
+
+    private static func text(of error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(error.errnoCode)).lowercased()
     }
 
     /// Keeps a connection whose exchange ended, or closes it when there are enough.

@@ -15,6 +15,8 @@ package struct HTTPClientRequest: Sendable {
     package var body: ByteBuffer
     /// The server may see it twice without harm, whatever the method.
     package var isRepeatable: Bool
+    /// Between here and the server; `nil` for a connection of our own. Not for streams and uploads.
+    package var proxy: HTTPClientProxy?
 
     package init(
         method: String = "GET", origin: String, target: String, headers: HTTPHeaders = [:],

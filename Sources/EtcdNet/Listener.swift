@@ -90,6 +90,8 @@ package final class Listener: Sendable {
             }
         }
         .childChannelOption(.allowRemoteHalfClosure, value: true)
+        // One buffer full, then the others' turn.
+        .childChannelOption(.maxMessagesPerRead, value: 1)
         .childChannelOption(
             .writeBufferWaterMark,
             value: .init(

@@ -32,6 +32,11 @@ package enum PercentCoding {
         return Bytes(decoded)
     }
 
+    /// The text without its `%XX`; `nil` when one of them is none.
+    package static func decoded(_ text: String) -> String? {
+        try? decode(text.utf8, plusIsSpace: false).text
+    }
+
     /// Whether every percent sign in `path` begins a valid escape.
     static func isValid(path: UnsafeRawBufferPointer) -> Bool {
         var index = 0

@@ -38,6 +38,9 @@ package final class RequestFields {
         text.append(contentsOf: value)
     }
 
+    /// There were more, which nobody has looked at.
+    func stop() { isTooLarge = true }
+
     func removeAll() {
         isTooLarge = false
         text.removeAll(keepingCapacity: text.capacity <= 64 << 10)

@@ -95,7 +95,8 @@ package final class TLSContext: Sendable {
                 return made
             }
         }
-        let name = IPText.bytes(host) == nil ? host : nil
+        let wanted = options.dialledServerName.isEmpty ? host : options.dialledServerName
+        let name = IPText.bytes(wanted) == nil ? wanted : nil
         if options.trustsAnyServer {
             return try NIOSSLClientHandler(context: context, serverHostname: name)
         }

@@ -38,6 +38,7 @@ struct TLSContextMaker {
     func client() throws(TLSError) -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         apply(to: &configuration)
+        configuration.applicationProtocols = options.dialledProtocols
         let isOwn = hasOwnClientPair
         let certificate = isOwn ? options.clientCertificateFile : options.certificateFile
         let key = isOwn ? options.clientKeyFile : options.keyFile

@@ -29,6 +29,15 @@ enum TLSFailure {
         }
     }
 
+    /// Why an outgoing connection ended, TLS or not.
+    static func clientText(_ error: any Error, shown: NIOSSLCertificate?) -> String {
+        let isTLS =
+            error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
+            || error is TLSError
+        return isTLS
+            ? text(error, shown: shown, addresses: ("", ""), isServer: false) : "\(error)"
+    }
+
     private static func text(
         of stack: NIOBoringSSLErrorStack, shown: NIOSSLCertificate?, isServer: Bool
     ) -> String {

@@ -28,6 +28,12 @@ package struct TLSOptions: Sendable, Hashable {
     package var dials = false
     /// Dialled servers are not verified: their certificates are generated.
     package var trustsAnyServer = false
+    /// Whom the certificate of a dialled server has to name instead of the host that was dialled;
+    /// empty for that host.
+    package var dialledServerName = ""
+    /// What is to be spoken to dialled servers, most wanted first, such as `h2`; empty for HTTP/1.1
+    /// without a word about it.
+    package var dialledProtocols: [String] = []
 
     package init() {}
 

@@ -103,8 +103,9 @@ extension Compare.TargetUnion {
 package struct RequestOp: ProtobufMessage {
     package static let messageName = "etcdserverpb.RequestOp"
 
-    /// What the operation does.
-    package enum Request: Sendable, Hashable {
+    /// What the operation does. Boxed: an operation is looked at several times on its way, and each
+    /// look costs one reference count instead of one for every field.
+    package indirect enum Request: Sendable, Hashable {
         case range(RangeRequest)
         case put(PutRequest)
         case deleteRange(DeleteRangeRequest)
@@ -163,7 +164,7 @@ package struct ResponseOp: ProtobufMessage {
     package static let messageName = "etcdserverpb.ResponseOp"
 
     /// One case per kind of operation.
-    package enum Response: Sendable, Hashable {
+    package indirect enum Response: Sendable, Hashable {
         case range(RangeResponse)
         case put(PutResponse)
         case deleteRange(DeleteRangeResponse)

@@ -33,6 +33,7 @@ struct Applier {
     let maxLearners: Int
     /// The request by which this member announced itself since it started.
     let announcementID: UInt64?
+    let timer: ApplyTimer
 
     func apply(
         _ entry: Entry, to store: V2Store, now: WallTime, _ replies: inout ReplyBatches
@@ -113,6 +114,7 @@ struct Applier {
         if let damage = applier.damage {
             return .failed("log entry \(index): \(damage)")
         }
+        note(request, answer)
         let id = request.id
         let isOwn = id >> 48 == members.localID.rawValue & 0xFFFF
         let address = isOwn ? registry.take(id) : nil
@@ -125,11 +127,32 @@ struct Applier {
         }
     }
 
+    /// Counts and times a request; alarms are told.
+    private func note(_ request: InternalRaftRequest, _ answer: V3Applier.Answer) {
+        var error: ServerError?
+        if case .now(.failure(let refusal)) = answer { error = refusal }
+        if let operation = AppliedOperation(request.kind) {
+            timer.applied(operation, error: error, request: RequestText.applied(request))
+        }
+        guard case .alarm(let alarm) = request.kind, error == nil, alarm.action != .get,
+            alarm.alarm != .none
+        else { return }
+        logger.warning(
+            alarm.action == .activate ? "alarm raised" : "alarm disarmed",
+            metadata: [
+                "alarm": "\(alarm.alarm.name)", "from": "\(String(alarm.memberID, radix: 16))",
+            ])
+    }
+
     private func finish(
         _ request: V2Request, _ result: V2Outcome, _ replies: inout ReplyBatches
     ) -> Outcome {
         switch result {
         case .answer(let answer):
+            let error: V2Error? = if case .failure(let error) = answer { error } else { nil }
+            timer.applied(
+                AppliedOperation(request.method), error: error,
+                request: RequestText.applied(request))
             // Only the member that proposed a request can have somebody waiting for it.
             if request.id >> 48 == members.localID.rawValue & 0xFFFF,
                 let address = registry.take(request.id)

@@ -9,6 +9,7 @@ import EtcdV2Store
 package import Logging
 package import Raft
 package import RuntimeCore
+import Synchronization
 
 /// The apply role. Owns the write side of the key space and of the membership.
 package struct ApplyRole: Role {
@@ -200,11 +201,13 @@ package struct ApplyRole: Role {
     private mutating func apply(
         _ entries: [Entry], now: Moment, _ outputs: inout [ApplyOutput]
     ) {
-        let start = clock.now().monotonic
+        let timer = ApplyTimer(
+            metrics: metrics, clock: clock, slowMilliseconds: settings.slowApplyMilliseconds,
+            logger: logger)
         var position = 0
         while position < entries.count, !hasFailed {
             let end = min(position + ApplyRole.entriesPerLock, entries.count)
-            applyChunk(entries[position..<end], now: now, &outputs)
+            applyChunk(entries[position..<end], timer, now: now, &outputs)
             position = end
         }
         // Watch events are queued by now, and nobody gets a reply before this is published
@@ -212,23 +215,12 @@ package struct ApplyRole: Role {
         status.publish(applied: appliedIndex)
         outputs.append(.consensus(.applied(appliedIndex)))
         releaseReads()
-        let took = clock.now().monotonic.nanoseconds(since: start)
-        metrics.applyV2.observe(nanoseconds: took)
-        if took > settings.slowApplyMilliseconds * 1_000_000 {
-            metrics.slowApplies.add()
-            logger.warning(
-                "apply request took too long",
-                metadata: [
-                    "took": "\(took / 1_000_000)ms",
-                    "expected-duration": "\(settings.slowApplyMilliseconds)ms",
-                    "entries": "\(entries.count)",
-                ])
-        }
         saveIfDue(&outputs)
     }
 
     private mutating func applyChunk(
-        _ entries: ArraySlice<Entry>, now: Moment, _ outputs: inout [ApplyOutput]
+        _ entries: ArraySlice<Entry>, _ timer: ApplyTimer, now: Moment,
+        _ outputs: inout [ApplyOutput]
     ) {
         // Taken out for the time under the lock, because both closures add to it.
         var collected = ReplyBatches()
@@ -239,7 +231,7 @@ package struct ApplyRole: Role {
         let applier = Applier(
             v3: v3, now: now, registry: registry, members: members, status: status,
             logger: logger, maxLearners: settings.maxLearners,
-            announcementID: housekeeping.announcementID)
+            announcementID: housekeeping.announcementID, timer: timer)
         var outgrewQuota = false
         keyspace.change { store in
             for entry in entries {
@@ -382,6 +374,9 @@ package struct ApplyRole: Role {
     }
 
     private mutating func restore(_ snapshot: Snapshot, _ outputs: inout [ApplyOutput]) {
+        metrics.snapshotsBeingApplied.wrappingAdd(1, ordering: .relaxed)
+        defer { metrics.snapshotsBeingApplied.wrappingSubtract(1, ordering: .relaxed) }
+        let replaced = (snapshot: snapshotIndex, applied: appliedIndex)
         logger.info(
             "applying snapshot",
             metadata: [
@@ -406,6 +401,7 @@ package struct ApplyRole: Role {
                 fail("database of snapshot \(snapshot.metadata.index): \(error)", &outputs)
                 return
             }
+            logger.info("applySnapshot: opened snapshot backend")
             members.update { $0 = cluster }
             appliedIndex = snapshot.metadata.index
             appliedTerm = snapshot.metadata.term
@@ -418,6 +414,14 @@ package struct ApplyRole: Role {
             outputs.append(.consensus(.applied(appliedIndex)))
             collected.flush(into: &outputs)
             releaseReads()
+            logger.info(
+                "applied snapshot",
+                metadata: [
+                    "current-snapshot-index": "\(replaced.snapshot)",
+                    "current-applied-index": "\(replaced.applied)",
+                    "incoming-leader-snapshot-index": "\(snapshot.metadata.index)",
+                    "incoming-leader-snapshot-term": "\(snapshot.metadata.term)",
+                ])
         }
     }
 }

@@ -50,11 +50,14 @@ package enum Bootstrap {
 
     /// Makes the files of a member that starts for the first time.
     ///
-    /// - Parameter founders: the members of a new cluster; empty when joining a running one, whose
-    ///   log then comes from its leader.
+    /// - Parameters:
+    ///   - founders: the members of a new cluster; empty when joining a running one, whose log then
+    ///     comes from its leader.
+    ///   - vote: whom the member has elected in the founders' term.
     package static func create(
         _ directory: DataDirectory, in fileSystem: any FileSystem, localID: MemberID,
-        clusterID: UInt64, founders: [Member], segmentBytes: Int = Limits.walSegmentBytes
+        clusterID: UInt64, founders: [Member], vote: MemberID = .none,
+        segmentBytes: Int = Limits.walSegmentBytes
     ) throws(BootstrapError) -> OpenedLog {
         do {
             try fileSystem.createDirectory(directory.root, permissions: 0o700)
@@ -68,7 +71,7 @@ package enum Bootstrap {
             var hardState = HardState.initial
             if !founders.isEmpty {
                 entries = foundingEntries(founders)
-                hardState = HardState(term: 1, vote: .none, commit: entries.last!.index)
+                hardState = HardState(term: 1, vote: vote, commit: entries.last!.index)
                 try wal.append(entries: entries, hardState: hardState, mustSync: true)
             }
             return OpenedLog(
@@ -116,54 +119,6 @@ package enum Bootstrap {
                 entries: contents.entries, snapshot: snapshot)
         } catch {
             throw BootstrapError(description: "cannot open the data directory: \(error)")
-        }
-    }
-
-    /// Turns what was opened into a cluster of this member alone (`--force-new-cluster`): drops
-    /// uncommitted entries and appends, already committed, the removal of everybody else.
-    ///
-    /// - Parameter applied: the last entry whose effects the database holds. It was committed, even
-    ///   if the log had not yet been told so.
-    package static func forceNewCluster(
-        _ opened: inout OpenedLog, applied: LogIndex, peerURLs: [String]
-    ) throws(BootstrapError) {
-        let commit = max(opened.hardState.commit, applied)
-        opened.entries.removeAll { $0.index > commit }
-        var ids = Set(
-            opened.snapshotMetadata.confState.voters + opened.snapshotMetadata.confState.learners)
-        for entry in opened.entries where entry.kind == .confChange {
-            guard let change = try? ConfChange(decoding: entry.data) else { continue }
-            switch change.kind {
-            case .addNode, .addLearnerNode: ids.insert(change.node)
-            case .removeNode: ids.remove(change.node)
-            case .updateNode: break
-            }
-        }
-        var changes = ids.filter { $0 != opened.localID && $0 != .none }.sorted().map {
-            ConfChange(id: 0, kind: .removeNode, node: $0)
-        }
-        if !ids.contains(opened.localID) {
-            let member = Member(id: opened.localID, peerURLs: peerURLs)
-            changes.append(
-                ConfChange(
-                    id: 0, kind: .addNode, node: member.id, context: Bytes(member.json())))
-        }
-        var last = max(commit, opened.snapshotMetadata.index)
-        var appended: [Entry] = []
-        for change in changes {
-            last = last.next
-            appended.append(
-                Entry(
-                    term: opened.hardState.term, index: last, kind: .confChange,
-                    data: Bytes(change.encoded)))
-        }
-        opened.entries += appended
-        opened.hardState.commit = last
-        do throws(WALError) {
-            try opened.wal.append(
-                entries: appended, hardState: opened.hardState, mustSync: true)
-        } catch {
-            throw BootstrapError(description: "cannot force a new cluster: \(error)")
         }
     }
 

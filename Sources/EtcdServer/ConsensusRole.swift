@@ -51,6 +51,7 @@ package struct ConsensusRole: Role, ~Copyable {
 
     private let settings: Settings
     private let status: ReplicaStatus
+    private let metrics: ReplicaMetrics
     private let logger: Logger
     private var node: RawNode
     private var nextTick: Instant
@@ -67,14 +68,21 @@ package struct ConsensusRole: Role, ~Copyable {
     private var snapshotsInFlight: Set<MemberID> = []
     /// The only voter need not wait for anybody before it leads.
     private var isAlone: Bool
+    private var learners: Set<MemberID>
+    /// When this member last sent heartbeats as a leader.
+    private var heartbeatAt: Instant?
 
     package init(
         settings: Settings, node: consuming RawNode, confState: ConfState, status: ReplicaStatus,
-        logger: Logger, now: Instant
+        metrics: ReplicaMetrics, logger: Logger, now: Instant
     ) {
         self.settings = settings
         self.status = status
-        self.logger = logger
+        self.metrics = metrics
+        var named = logger
+        named[metadataKey: LogField.logger] = "raft"
+        self.logger = named
+        learners = Set(confState.learners)
         self.node = node
         nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
         reads = ReadBarriers(
@@ -113,6 +121,7 @@ package struct ConsensusRole: Role, ~Copyable {
         }
         releaseHeld(now.monotonic, &outputs)
         if let context = reads.contextToAsk(now: now.monotonic, hasLeader: hasLeader) {
+            if reads.wasLate { noteLateRead(context) }
             node.readIndex(context: context)
         }
         drain(now.monotonic, &outputs)
@@ -140,6 +149,10 @@ package struct ConsensusRole: Role, ~Copyable {
             node.applied(upTo: index)
         case .confChangeApplied(let change, let index):
             let state = node.applyConfChange(change)
+            if node.role == .leader {
+                metrics.promotions.add(UInt64(learners.intersection(state.voters).count))
+            }
+            learners = Set(state.learners)
             isAlone = state.voters == [settings.localID] && state.votersOutgoing.isEmpty
             outputs.append(.confState(state))
             precondition(confChangeAwaited == index, "membership change out of order")
@@ -174,10 +187,12 @@ package struct ConsensusRole: Role, ~Copyable {
         let leaderMatch = raft.progress.first { $0.id == raft.id }?.match ?? raft.lastIndex
         let match = raft.progress.first { $0.id == learner }?.match ?? 0
         guard Double(match.rawValue) >= Double(leaderMatch.rawValue) * 0.9 else {
+            metrics.promotionRefused(ServerError.learnerNotReady.text)
             outputs.append(.failed([proposal.id], .learnerNotReady))
             return
         }
         if let refusal {
+            metrics.promotionRefused(refusal.text)
             outputs.append(.failed([proposal.id], refusal))
             return
         }
@@ -185,11 +200,18 @@ package struct ConsensusRole: Role, ~Copyable {
     }
 
     private mutating func tick(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
+        noteLateHeartbeats(now)
         node.tick()
         // A pause of the process must not be answered by a burst of ticks: it would look like
         // silence from a leader whose messages wait in the mailbox.
         nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
-        reads.dropExpired(now: now)
+        let dropped = reads.dropExpired(now: now)
+        metrics.failedReadIndexes.add(UInt64(dropped.unasked))
+        if dropped.unansweredRound {
+            metrics.slowReadIndexes.add()
+            logger.warning(
+                "timed out waiting for read index response (local node might have slow network)")
+        }
         compactLog()
         if let state = deferredHardState, outstanding.isEmpty {
             // Nothing else came along to carry it.
@@ -342,6 +364,42 @@ package struct ConsensusRole: Role, ~Copyable {
             node.persisted(first.number)
             if !first.messages.isEmpty { outputs.append(.send(first.messages)) }
         }
+    }
+
+    // MARK: lateness
+
+    /// Heartbeats leave with ticks: a leader that comes to them late may lose its followers.
+    private mutating func noteLateHeartbeats(_ now: Instant) {
+        guard node.role == .leader, !isAlone else {
+            heartbeatAt = nil
+            return
+        }
+        defer { heartbeatAt = now }
+        let expected = 2 * settings.tickMilliseconds
+        guard let last = heartbeatAt, now > last.advanced(byMilliseconds: expected) else { return }
+        let exceeded = now.nanoseconds(since: last) / 1_000_000 - expected
+        for peer in node.status.progress where peer.id != settings.localID {
+            metrics.lateHeartbeats.add()
+            logger.warning(
+                """
+                leader failed to send out heartbeat on time; took too long, leader is overloaded \
+                likely from slow disk
+                """,
+                metadata: [
+                    "to": "\(peer.id)", "heartbeat-interval": "\(settings.tickMilliseconds)ms",
+                    "expected-duration": "\(expected)ms", "exceeded-duration": "\(exceeded)ms",
+                ])
+        }
+    }
+
+    private func noteLateRead(_ context: Bytes) {
+        let id = context.array.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        logger.warning(
+            "waiting for ReadIndex response took too long, retrying",
+            metadata: [
+                "sent-request-id": "\(id)",
+                "retry-timeout": "\(settings.readRetryMilliseconds)ms",
+            ])
     }
 
     // MARK: log lines

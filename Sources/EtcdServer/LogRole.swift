@@ -113,6 +113,9 @@ package struct LogRole: Role {
             case .saveSnapshot(let snapshot):
                 try save(snapshot)
                 wal.releaseSegments(upTo: snapshot.metadata.index)
+                logger.info(
+                    "saved snapshot",
+                    metadata: ["snapshot-index": "\(snapshot.metadata.index)"])
                 outputs.append(.snapshotSaved(snapshot.metadata))
                 work.removeFirst()
             case .close:
@@ -171,7 +174,12 @@ package struct LogRole: Role {
     /// rule 5).
     private func save(_ snapshot: Snapshot) throws(WALError) {
         let start = clock.now().monotonic
-        try snapshotter.save(snapshot)
+        let file = Snapshotter.encode(snapshot)
+        let encoded = clock.now().monotonic
+        metrics.snapshotEncoding.observe(nanoseconds: encoded.nanoseconds(since: start))
+        try snapshotter.save(file, of: snapshot.metadata)
+        metrics.snapshotSync.observe(
+            nanoseconds: clock.now().monotonic.nanoseconds(since: encoded))
         try wal.saveSnapshot(
             WALSnapshot(
                 index: snapshot.metadata.index, term: snapshot.metadata.term,

@@ -23,6 +23,8 @@ struct ReadBarriers {
     private var round: Round?
     private var nextContext: UInt64
     private var mustAskAgain = false
+    /// The last question was one asked before that nobody has answered in time.
+    private(set) var wasLate = false
 
     /// - Parameter firstContext: must differ between members and between starts of one member,
     ///   because the leader tells rounds apart by their context alone.
@@ -44,10 +46,12 @@ struct ReadBarriers {
                 now >= current.askedAt.advanced(byMilliseconds: retryMilliseconds)
             guard mustAskAgain || isLate else { return nil }
             mustAskAgain = false
+            wasLate = isLate
             round?.askedAt = now
             return current.context
         }
         guard !waiting.isEmpty else { return nil }
+        wasLate = false
         nextContext += 1
         let context = withUnsafeBytes(of: nextContext.bigEndian) { Bytes(Array($0)) }
         round = Round(context: context, waiters: waiting, askedAt: now)
@@ -65,11 +69,24 @@ struct ReadBarriers {
 
     mutating func leaderChanged() { mustAskAgain = true }
 
+    /// Reads that were given up.
+    struct Dropped: Hashable {
+        /// A round that was asked for stayed without an answer.
+        var unansweredRound = false
+        /// Reads for which no round could be asked, because there was no leader.
+        var unasked = 0
+    }
+
     /// Their clients have given up; an unanswered round must not pile up waiters for ever.
-    mutating func dropExpired(now: Instant) {
+    mutating func dropExpired(now: Instant) -> Dropped {
+        var dropped = Dropped()
+        let before = waiting.count
         waiting.removeAll { $0.expires <= now }
+        dropped.unasked = before - waiting.count
         if let current = round, current.waiters.allSatisfy({ $0.expires <= now }) {
             round = nil
+            dropped.unansweredRound = true
         }
+        return dropped
     }
 }

@@ -130,8 +130,8 @@ package final class Replica: Sendable {
                 firstReadContext: RequestIDs.first(
                     member: members.localID, now: now.wall),
                 catchUpEntries: configuration.snapshotCatchUpEntries),
-            node: node, confState: start.snapshot.confState, status: status, logger: logger,
-            now: now.monotonic)
+            node: node, confState: start.snapshot.confState, status: status,
+            metrics: metrics, logger: logger, now: now.monotonic)
     }
 
     package func makeLogRole(wal: WAL, snapshotter: Snapshotter) -> LogRole {

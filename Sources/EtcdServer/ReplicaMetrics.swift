@@ -3,18 +3,31 @@
 package import EtcdMembership
 package import EtcdV2Store
 import Raft
+import Synchronization
 
 /// Updated by the roles, read by the metrics page.
 package final class ReplicaMetrics: Sendable {
     package let proposalsFailed = Counter()
     package let slowReadIndexes = Counter()
+    package let failedReadIndexes = Counter()
+    package let lateHeartbeats = Counter()
+    package let promotions = Counter()
+    /// By the reason's text.
+    private let refusedPromotions = Mutex<[String: UInt64]>([:])
+    let snapshotsBeingApplied = Atomic<Int>(0)
     package let slowApplies = Counter()
     package let walSync = Histogram(first: 0.001, count: 14)
     package let walWriteBytes = Counter()
     package let snapshotSave = Histogram(first: 0.001, count: 14)
-    package let applyV2 = Histogram(first: 0.0001, count: 20)
+    package let snapshotEncoding = Histogram(first: 0.001, count: 14)
+    package let snapshotSync = Histogram(first: 0.001, count: 14)
+    let applies = ApplyMetrics()
 
     package init() {}
+
+    func promotionRefused(_ reason: String) {
+        refusedPromotions.withLock { $0[reason, default: 0] += 1 }
+    }
 
     /// The replica's part of `/metrics`.
     package func write(
@@ -55,22 +68,42 @@ package final class ReplicaMetrics: Sendable {
             slowApplies.total)
         text.counter(
             "etcd_server_slow_read_indexes_total",
-            "The total number of pending read indexes not in sync with leader's or timed out.",
+            "The total number of pending read indexes not in sync with leader's or timed out read "
+                + "index requests.",
             slowReadIndexes.total)
+        text.counter(
+            "etcd_server_read_indexes_failed_total",
+            "The total number of failed read indexes seen.",
+            failedReadIndexes.total)
+        text.counter(
+            "etcd_server_heartbeat_send_failures_total",
+            "The total number of leader heartbeat send failures (likely overloaded from slow "
+                + "disk).",
+            lateHeartbeats.total)
+        text.gauge(
+            "etcd_server_snapshot_apply_in_progress_total",
+            "1 if the server is applying the incoming snapshot. 0 if none.",
+            Double(snapshotsBeingApplied.load(ordering: .relaxed)))
+        writePromotions(into: &text)
         text.family(
-            "etcd_server_id", "Server or member ID in hexadecimal format. 1 for this member.",
+            "etcd_server_id",
+            "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.",
             type: "gauge", [("server_id=\"\(members.localID)\"", 1)])
         text.family(
-            "etcd_server_version", "Which version is running. 1 for 'server_version' label.",
+            "etcd_server_version",
+            "Which version is running. 1 for 'server_version' label with current version.",
             type: "gauge", [("server_version=\"\(serverVersion)\"", 1)])
         if let version = members.clusterVersion {
             let line = version.split(separator: ".").prefix(2).joined(separator: ".")
             text.family(
-                "etcd_cluster_version", "Which version is running. 1 for 'cluster_version' label.",
+                "etcd_cluster_version",
+                "Which version is running. 1 for 'cluster_version' label with current cluster "
+                    + "version",
                 type: "gauge", [("cluster_version=\"\(line)\"", 1)])
         }
         text.histogram(
-            "etcd_disk_wal_fsync_duration_seconds", "The latency distributions of fsync by WAL.",
+            "etcd_disk_wal_fsync_duration_seconds",
+            "The latency distributions of fsync called by WAL.",
             [("", walSync)])
         text.gauge(
             "etcd_disk_wal_write_bytes_total", "Total number of bytes written in WAL.",
@@ -79,22 +112,51 @@ package final class ReplicaMetrics: Sendable {
             "etcd_debugging_snap_save_total_duration_seconds",
             "The total latency distributions of save called by snapshot.", [("", snapshotSave)])
         text.histogram(
-            "etcd_server_apply_duration_seconds", "The latency distributions of v2 apply batches.",
-            [("version=\"v2\",op=\"batch\",success=\"true\"", applyV2)])
+            "etcd_debugging_snap_save_marshalling_duration_seconds",
+            "The marshalling cost distributions of save called by snapshot.",
+            [("", snapshotEncoding)])
+        text.histogram(
+            "etcd_snap_fsync_duration_seconds",
+            "The latency distributions of fsync called by snap.",
+            [("", snapshotSync)])
+        applies.write(into: &text)
+    }
+
+    private func writePromotions(into text: inout MetricsText) {
+        text.counter(
+            "etcd_server_learner_promote_successes",
+            "The total number of successful learner promotions while this member is leader.",
+            promotions.total)
+        let refused = refusedPromotions.withLock { $0 }.sorted { $0.key < $1.key }
+        if refused.isEmpty { return }
+        text.family(
+            "etcd_server_learner_promote_failures",
+            "The total number of failed learner promotions (likely learner not ready) while this "
+                + "member is leader.",
+            type: "counter", refused.map { ("Reason=\"\($0.key)\"", Double($0.value)) })
     }
 
     /// The v2 store's part of `/metrics`.
     package func write(into text: inout MetricsText, store: V2Statistics, watchers: Int) {
         let prefix = "etcd_debugging_store_"
         text.family(
-            prefix + "reads_total", "Total number of reads action by (get/getRecursive), local.",
+            prefix + "reads_total",
+            "Total number of reads action by (get/getRecursive), local to this member.",
             type: "counter",
-            [("action=\"get\"", Double(store.getsSuccess))])
+            [
+                ("action=\"get\"", Double(store.getsSuccess - store.recursiveGetsSuccess)),
+                ("action=\"getRecursive\"", Double(store.recursiveGetsSuccess)),
+            ])
         text.family(
-            prefix + "reads_failed_total", "Failed read actions by (get/getRecursive), local.",
-            type: "counter", [("action=\"get\"", Double(store.getsFail))])
+            prefix + "reads_failed_total",
+            "Failed read actions by (get/getRecursive), local to this member.", type: "counter",
+            [
+                ("action=\"get\"", Double(store.getsFail - store.recursiveGetsFail)),
+                ("action=\"getRecursive\"", Double(store.recursiveGetsFail)),
+            ])
         text.family(
-            prefix + "writes_total", "Total number of writes (e.g. set/compareAndDelete) seen.",
+            prefix + "writes_total",
+            "Total number of writes (e.g. set/compareAndDelete) seen by this member.",
             type: "counter",
             [
                 ("action=\"set\"", Double(store.setsSuccess)),
@@ -106,7 +168,8 @@ package final class ReplicaMetrics: Sendable {
             ])
         text.family(
             prefix + "writes_failed_total",
-            "Failed write actions (e.g. set/compareAndDelete) seen.", type: "counter",
+            "Failed write actions (e.g. set/compareAndDelete) seen by this member.",
+            type: "counter",
             [
                 ("action=\"set\"", Double(store.setsFail)),
                 ("action=\"create\"", Double(store.createFail)),
@@ -117,6 +180,9 @@ package final class ReplicaMetrics: Sendable {
             ])
         text.counter(
             prefix + "expires_total", "Total number of expired keys.", UInt64(store.expireCount))
+        text.counter(
+            prefix + "watch_requests_total",
+            "Total number of incoming watch requests (new or reestablished).", store.watchRequests)
         text.gauge(prefix + "watchers", "Count of currently active watchers.", Double(watchers))
     }
 }

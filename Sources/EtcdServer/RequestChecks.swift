@@ -22,11 +22,12 @@ package enum RequestChecks {
     /// - Parameter operationsMax: operations of a branch, those of nested transactions included.
     package static func check(_ request: TxnRequest, operationsMax: Int) -> ServerError? {
         if let refusal = checkShape(request, operationsMax) { return refusal }
-        for branch in [request.success, request.failure]
-        where KeyUses.collect(branch) == nil {
-            return .duplicateKey
-        }
-        return nil
+        return repeatsKeys(request.success) || repeatsKeys(request.failure)
+            ? .duplicateKey : nil
+    }
+
+    private static func repeatsKeys(_ branch: [RequestOp]) -> Bool {
+        KeyUses.needsLook(branch) && KeyUses.collect(branch) == nil
     }
 
     private static func checkShape(_ request: TxnRequest, _ operationsMax: Int) -> ServerError? {
@@ -54,16 +55,18 @@ package enum RequestChecks {
 
     /// Only ranges in both branches: needs no place in the log.
     package static func isReadOnly(_ request: TxnRequest) -> Bool {
-        (request.success + request.failure).allSatisfy {
-            if case .range? = $0.request { true } else { false }
+        func isRead(_ operation: RequestOp) -> Bool {
+            if case .range? = operation.request { true } else { false }
         }
+        return request.success.allSatisfy(isRead) && request.failure.allSatisfy(isRead)
     }
 
     /// Every range is content with local data.
     package static func isSerializable(_ request: TxnRequest) -> Bool {
-        (request.success + request.failure).allSatisfy {
-            if case .range(let range)? = $0.request { range.serializable } else { true }
+        func isLocal(_ operation: RequestOp) -> Bool {
+            if case .range(let range)? = operation.request { range.serializable } else { true }
         }
+        return request.success.allSatisfy(isLocal) && request.failure.allSatisfy(isLocal)
     }
 }
 
@@ -71,6 +74,20 @@ package enum RequestChecks {
 private struct KeyUses {
     private var puts: Set<Bytes> = []
     private var deletes: [(key: Bytes, end: Bytes)] = []
+
+    /// Whether so many operations write that two of them could meet.
+    static func needsLook(_ operations: [RequestOp]) -> Bool {
+        var writes = 0
+        for operation in operations {
+            switch operation.request {
+            case .put, .deleteRange: writes += 1
+            // Its branches are looked at, too.
+            case .txn: return true
+            case .range, nil: break
+            }
+        }
+        return writes > 1
+    }
 
     /// `nil` when some key would be put twice, or put and deleted, by operations that can both run.
     static func collect(_ operations: [RequestOp]) -> KeyUses? {

@@ -112,14 +112,19 @@ extension RequestHandler {
         if let refusal = refusal(context, { $0.refusal(of: request) }) {
             return .failure(refusal)
         }
+        let start = clock.now().monotonic
         do throws(MVCCError) {
             v3.metrics.ranges.add()
             let rules = v3.auth.revision
             var response = try v3.reader.range(request)
+            v3.metrics.rangesSucceeded.observe(
+                nanoseconds: clock.now().monotonic.nanoseconds(since: start))
             if v3.auth.isEnabled, v3.auth.revision != rules { return .failure(.authRevisionOld) }
             response.header = header(revision: response.header?.revision ?? 0)
             return .success(response)
         } catch {
+            v3.metrics.rangesFailed.observe(
+                nanoseconds: clock.now().monotonic.nanoseconds(since: start))
             return .failure(ServerError(error))
         }
     }

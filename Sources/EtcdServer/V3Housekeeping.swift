@@ -31,6 +31,7 @@ struct V3Housekeeping {
     private var streams: [UInt64: ReplyAddress] = [:]
     private var compactionWaiters: [(address: ReplyAddress, response: CompactionResponse)] = []
     private var nextCompactionStep: Instant?
+    private var compactionBegan: Instant?
     private var nextCheck: Instant
     private var commitNotBefore: Instant?
     /// The term in which this member's lessor was told that it leads.
@@ -140,19 +141,37 @@ struct V3Housekeeping {
         }
         if let next = nextCompactionStep, now < next { return }
         let start = clock.now().monotonic
+        let began = compactionBegan ?? start
+        compactionBegan = began
+        let metrics = keyspace.views.metrics
+        let isInIndex = keyspace.store.isCompactingIndex
         let isFinished = keyspace.store.compactStep(limit: keyspace.settings.compactionBatch)
-        keyspace.views.metrics.compactionPause.observe(
-            Double(clock.now().monotonic.nanoseconds(since: start)) / 1e6)
+        let end = clock.now()
+        (isInIndex ? metrics.indexCompactionPause : metrics.compactionPause).observe(
+            Double(end.monotonic.nanoseconds(since: start)) / 1e6)
         guard isFinished else {
             nextCompactionStep = now.advanced(
                 byMilliseconds: keyspace.settings.compactionPauseMilliseconds)
             return
         }
         nextCompactionStep = nil
+        compactionBegan = nil
         compactor.compacted(to: keyspace.store.reader.compactRevision)
+        let took = end.monotonic.nanoseconds(since: began)
+        let keys = keyspace.store.takeCompactedRecords()
+        metrics.compactionTotal.observe(Double(took) / 1e6)
+        metrics.compactedKeys.add(UInt64(keys))
+        metrics.lastCompaction.store(
+            end.wall.unixNanoseconds / 1_000_000_000, ordering: .relaxed)
+        let backend = keyspace.views.backend
         logger.info(
             "finished scheduled compaction",
-            metadata: ["compact-revision": "\(keyspace.store.reader.compactRevision)"])
+            metadata: [
+                "compact-revision": "\(keyspace.store.reader.compactRevision)",
+                "took": "\(took / 1_000_000)ms", "number-of-keys-compacted": "\(keys)",
+                "current-db-size-bytes": "\(backend.sizeBytes)",
+                "current-db-size-in-use-bytes": "\(backend.inUseBytes)",
+            ])
     }
 
     // MARK: commits

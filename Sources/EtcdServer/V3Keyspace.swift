@@ -18,7 +18,7 @@ package final class V3Views: Sendable {
     package let alarms: Alarms
     package let auth: AuthStore
     package let quota: SpaceQuota
-    let metrics = V3Metrics()
+    package let metrics = V3Metrics()
     private let downgradeState = Mutex(DowngradeState())
 
     init(

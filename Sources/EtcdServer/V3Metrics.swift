@@ -22,6 +22,17 @@ package final class V3Metrics: Sendable {
     let leaseTTL = Histogram(first: 1, count: 24)
     let backendCommit = Histogram(first: 0.001, count: 14)
     let compactionPause = Histogram(first: 1, count: 13)
+    let indexCompactionPause = Histogram(first: 0.5, count: 14)
+    let compactionTotal = Histogram(first: 100, count: 14)
+    let compactedKeys = Counter()
+    /// Unix seconds; 0 before the first.
+    let lastCompaction = Atomic<Int64>(0)
+    let hashes = Histogram(first: 0.01, count: 15)
+    let keyHashes = Histogram(first: 0.01, count: 15)
+    package let rangesSucceeded = Histogram(first: 0.0001, count: 20)
+    package let rangesFailed = Histogram(first: 0.0001, count: 20)
+    /// Databases streamed to clients and members, in seconds.
+    package let databasesSent = Histogram(first: 0.01, count: 17)
     let defragmentation = Histogram(first: 0.1, count: 13)
     let defragmentsNow = Atomic<Bool>(false)
     /// Of the hub, which belongs to the apply role.
@@ -103,6 +114,9 @@ extension V3Views {
             metrics.deletes.total)
         text.counter(
             "etcd_mvcc_txn_total", "Total number of txns seen by this member.", metrics.txns.total)
+        text.counter(
+            "etcd_debugging_mvcc_range_total", "Total number of ranges seen by this member.",
+            metrics.ranges.total)
         text.gauge(
             "etcd_mvcc_db_total_size_in_bytes",
             "Total size of the underlying database physically allocated in bytes.",
@@ -128,6 +142,37 @@ extension V3Views {
         text.histogram(
             "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
             "Bucketed histogram of db compaction pause duration.", [("", metrics.compactionPause)])
+        text.histogram(
+            "etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds",
+            "Bucketed histogram of index compaction pause duration.",
+            [("", metrics.indexCompactionPause)])
+        text.histogram(
+            "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+            "Bucketed histogram of db compaction total duration.", [("", metrics.compactionTotal)])
+        text.counter(
+            "etcd_debugging_mvcc_db_compaction_keys_total",
+            "Total number of db keys compacted.", metrics.compactedKeys.total)
+        text.gauge(
+            "etcd_debugging_mvcc_db_compaction_last",
+            "The unix time of the last db compaction. Resets to 0 on start.",
+            Double(metrics.lastCompaction.load(ordering: .relaxed)))
+        text.histogram(
+            "etcd_mvcc_hash_duration_seconds",
+            "The latency distribution of storage hash operation.",
+            [("", metrics.hashes)])
+        text.histogram(
+            "etcd_mvcc_hash_rev_duration_seconds",
+            "The latency distribution of storage hash by revision operation.",
+            [("", metrics.keyHashes)])
+        let ranges = [
+            ("success=\"false\"", metrics.rangesFailed),
+            ("success=\"true\"", metrics.rangesSucceeded),
+        ].filter { $0.1.snapshot.count > 0 }
+        if !ranges.isEmpty {
+            text.histogram(
+                "etcd_server_range_duration_seconds",
+                "The latency distributions of txn.Range", ranges)
+        }
     }
 
     private func writeWatches(into text: inout MetricsText) {
@@ -176,6 +221,9 @@ extension V3Views {
             "etcd_disk_backend_defrag_duration_seconds",
             "The latency distribution of backend defragmentation.",
             [("", metrics.defragmentation)])
+        text.histogram(
+            "etcd_disk_backend_snapshot_duration_seconds",
+            "The latency distribution of backend snapshots.", [("", metrics.databasesSent)])
         text.gauge(
             "etcd_disk_defrag_inflight",
             "Whether or not defrag is active on the member. 1 means active, 0 means not.",

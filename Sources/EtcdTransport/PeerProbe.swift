@@ -18,6 +18,7 @@ final class PeerProbe {
     private let urls: PeerURLs
     private var task: RepeatedTask?
     private var driftingProbes = 0
+    private var failedProbes = 0
 
     init(context: PeerContext, urls: PeerURLs) {
         self.context = context
@@ -44,10 +45,30 @@ final class PeerProbe {
         context.client.execute(
             request, on: context.loop,
             timeout: .milliseconds(Int64(Limits.peerProbeMilliseconds)), maximumBody: 4 << 10
-        ).whenSuccess { response in
-            // A failure needs no words here: the streams have noticed too.
-            if response.status == 200 { bound.value.answered(response.body, start) }
+        ).whenComplete { result in
+            switch result {
+            case .success(let response) where response.status == 200:
+                bound.value.answered(response.body, start)
+            case .success(let response): bound.value.failed("status \(response.status)", start)
+            case .failure(let error): bound.value.failed("\(error)", start)
+            }
         }
+    }
+
+    /// Told with the first failure and then now and again.
+    private func failed(_ error: String, _ start: Instant) {
+        guard task != nil else { return }
+        if failedProbes % Self.probesPerWarning == 0 {
+            let took = context.clock.now().monotonic.nanoseconds(since: start)
+            context.logger.warning(
+                "prober detected unhealthy status",
+                metadata: [
+                    "round-tripper-name": "ROUND_TRIPPER_RAFT_MESSAGE",
+                    "remote-peer-id": "\(context.peer)", "rtt": "\(took / 1_000_000)ms",
+                    "error": "\(error)",
+                ])
+        }
+        failedProbes += 1
     }
 
     private func answered(_ body: ByteBuffer, _ start: Instant) {
@@ -56,6 +77,7 @@ final class PeerProbe {
         guard task != nil, let time = Self.time(in: Bytes(Array(body.readableBytesView))) else {
             return
         }
+        failedProbes = 0
         context.counters.probed(roundTripSeconds: Double(roundTrip) / 1e9)
         let expected = now.wall.unixNanoseconds - Int64(clamping: roundTrip / 2)
         let drift = time.unixNanoseconds.subtractingReportingOverflow(expected).partialValue

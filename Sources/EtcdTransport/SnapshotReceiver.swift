@@ -98,9 +98,12 @@ final class SnapshotReceiver: HTTPBodySink {
             return notSaved(SnapshotRefusal(description: "no database follows the message"))
         }
         isWriting = true
+        let start = transport.clock.now().monotonic
         writer.commit(index: incoming.index).assumeIsolated().whenComplete { result in
             switch result {
-            case .success: self.handOn(incoming)
+            case .success:
+                self.noteSaved(incoming, since: start)
+                self.handOn(incoming)
             case .failure(let error): self.notSaved(error)
             }
         }
@@ -163,6 +166,13 @@ final class SnapshotReceiver: HTTPBodySink {
     }
 
     // MARK: The end
+
+    private func noteSaved(_ incoming: Incoming, since commit: Instant) {
+        let now = transport.clock.now().monotonic
+        transport.snapshots.saving.add(
+            Double(now.nanoseconds(since: incoming.start)) / 1e9)
+        transport.snapshots.syncing.add(Double(now.nanoseconds(since: commit)) / 1e9)
+    }
 
     private func handOn(_ incoming: Incoming) {
         transport.logger.info("received and saved database snapshot", metadata: details())

@@ -26,6 +26,10 @@ package final class SnapshotTransfers: Sendable {
     let background: NIOThreadPool
     let stallTimeout: TimeAmount
     let answerTimeout: TimeAmount
+    /// Received databases, in seconds: from their first byte until they are durable, and the end
+    /// of it, in which they are made durable.
+    let saving = PeerDistributionRecorder(first: 0.1, count: 10)
+    let syncing = PeerDistributionRecorder(first: 0.001, count: 14)
     private let sending = Atomic<Int>(0)
     private let receiving = Atomic<Int>(0)
 
@@ -58,5 +62,18 @@ package final class SnapshotTransfers: Sendable {
         }
         count.wrappingSubtract(1, ordering: .relaxed)
         return false
+    }
+}
+
+/// How long it took to store received databases.
+package struct ReceivedDatabases: Sendable {
+    package let saving: PeerDistribution
+    package let syncing: PeerDistribution
+}
+
+extension PeerTransport {
+    package var receivedDatabases: ReceivedDatabases {
+        ReceivedDatabases(
+            saving: snapshots.saving.distribution, syncing: snapshots.syncing.distribution)
     }
 }

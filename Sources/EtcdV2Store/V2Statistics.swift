@@ -20,6 +20,13 @@ package struct V2Statistics: Sendable, Hashable {
     /// Watches at the time of the last report.
     package internal(set) var watchers: UInt64 = 0
 
+    // Since the process began; not saved.
+
+    /// Reads of a whole tree, which the counts of all reads include.
+    package internal(set) var recursiveGetsSuccess: UInt64 = 0
+    package internal(set) var recursiveGetsFail: UInt64 = 0
+    package internal(set) var watchRequests: UInt64 = 0
+
     typealias Counter = any WritableKeyPath<V2Statistics, UInt64> & Sendable
 
     /// Name in JSON and counter, in etcd's order.

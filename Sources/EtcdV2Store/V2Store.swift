@@ -48,12 +48,14 @@ package final class V2Store {
         do throws(V2Error) {
             let node = try existing(path)
             statistics.getsSuccess += 1
+            if recursive { statistics.recursiveGetsSuccess += 1 }
             let levels = recursive ? Int.max : 1
             return V2Event(
                 action: .get, node: view(of: node, at: path, now: now, levels: levels),
                 storeIndex: currentIndex)
         } catch {
             statistics.getsFail += 1
+            if recursive { statistics.recursiveGetsFail += 1 }
             throw error
         }
     }
@@ -76,6 +78,7 @@ package final class V2Store {
     package func watch(_ path: Bytes, recursive: Bool, stream: Bool, since: UInt64)
         throws(V2Error) -> V2WatchStart
     {
+        statistics.watchRequests += 1
         let path = V2Path(path)
         let since = since == 0 ? currentIndex + 1 : since
         guard

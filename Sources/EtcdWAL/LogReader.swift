@@ -18,8 +18,10 @@ struct LogReader {
     private let files: [(path: String, file: any File)]
     private var position = 0
     private var reader: SegmentReader
-    /// Where the record that `next` returned last starts.
+    /// Where the record that `next` returned or refused last starts.
     private var lastOffset = 0
+    /// What is wrong where `next` has thrown because of the content.
+    private(set) var damage: String?
     /// A reader that starts in the middle of a log takes the first checksum on trust.
     private var hasChain = false
 
@@ -40,10 +42,20 @@ struct LogReader {
     /// Where the next record would start in the segment read last.
     var offset: Int { reader.offset }
 
+    /// The segment that was read last, by its position among the files.
+    var segment: Int { position }
+
+    var recordOffset: Int { lastOffset }
+
     private var isInLastSegment: Bool { position == files.count - 1 }
 
     /// Damage in the record that `next` returned last.
     func corrupt(_ reason: String) -> WALError { .corrupt(reader.path, at: lastOffset, reason) }
+
+    private mutating func damaged(_ reason: String) -> WALError {
+        damage = reason
+        return corrupt(reason)
+    }
 
     /// The next record, or `nil` at the end of the last segment's used part.
     mutating func next() throws(WALError) -> WALRecord? {
@@ -61,10 +73,10 @@ struct LogReader {
                 position += 1
                 reader = try LogReader.reader(files[position])
             case .cutShort(let reason):
-                guard isInLastSegment else { throw corrupt(reason) }
+                guard isInLastSegment else { throw damaged(reason) }
                 tear = Tear(offset: lastOffset, reason: reason)
             case .invalid(let reason):
-                throw corrupt(reason)
+                throw damaged(reason)
             case .frame(let frame, let size):
                 if let record = try checked(frame, size) {
                     reader.accept(frame)
@@ -82,7 +94,7 @@ struct LogReader {
         case .success(let record) where record.kind == .crc:
             // Heads of segments are durable before the segment has its name: never torn.
             guard record.crc == checksum || !hasChain else {
-                throw corrupt("the log before it has checksum \(checksum), not \(record.crc)")
+                throw damaged("the log before it has checksum \(checksum), not \(record.crc)")
             }
             checksum = record.crc
             hasChain = true
@@ -99,7 +111,7 @@ struct LogReader {
             reason = "\(error)"
         }
         guard isInLastSegment, Frame.isTorn(frame, at: lastOffset + Frame.headerBytes) else {
-            throw corrupt(reason)
+            throw damaged(reason)
         }
         tear = Tear(offset: lastOffset, reason: reason)
         return nil

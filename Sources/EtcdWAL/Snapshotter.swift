@@ -26,9 +26,11 @@ package final class Snapshotter {
 
     /// Writes a snapshot; on return it is durable. A file of the same term and index is replaced.
     package func save(_ snapshot: Snapshot) throws(WALError) {
-        let metadata = snapshot.metadata
-        let name = HexPair.text(
-            metadata.term.rawValue, metadata.index.rawValue, suffix: Snapshotter.suffix)
+        try save(Snapshotter.encode(snapshot), of: snapshot.metadata)
+    }
+
+    /// The content of a snapshot's file.
+    package static func encode(_ snapshot: Snapshot) -> [UInt8] {
         var data: [UInt8] = []
         data.reserveCapacity(snapshot.encodedSize)
         snapshot.encode(into: &data)
@@ -36,6 +38,13 @@ package final class Snapshotter {
         var file: [UInt8] = []
         file.reserveCapacity(data.count + 32)
         SnapshotEnvelope(crc: CRC32C.checksum(content), data: content).encode(into: &file)
+        return file
+    }
+
+    /// As the other, with the file's content made before.
+    package func save(_ file: [UInt8], of metadata: SnapshotMetadata) throws(WALError) {
+        let name = HexPair.text(
+            metadata.term.rawValue, metadata.index.rawValue, suffix: Snapshotter.suffix)
         let temporary =
             "\(directory)/\(Snapshotter.temporaryPrefix)-\(name.dropLast(Snapshotter.suffix.count))"
         do throws(FileError) {
@@ -88,6 +97,55 @@ package final class Snapshotter {
             }
             return nil
         }
+    }
+
+    /// Where the file of a snapshot is, if there is one.
+    package func path(of snapshot: WALSnapshot) -> String {
+        let name = HexPair.text(
+            snapshot.term.rawValue, snapshot.index.rawValue, suffix: Snapshotter.suffix)
+        return "\(directory)/\(name)"
+    }
+
+    /// All snapshot files, newest first, with what they hold or what is wrong with them. Changes
+    /// nothing.
+    package func survey() throws(WALError) -> [(path: String, content: Result<Snapshot, Damage>)] {
+        try withFileErrors { () throws(FileError) in
+            let names = try fileSystem.list(directory)
+                .filter { $0.hasSuffix(Snapshotter.suffix) }.sorted(by: >)
+            var files: [(path: String, content: Result<Snapshot, Damage>)] = []
+            for name in names {
+                let path = "\(directory)/\(name)"
+                let content = Bytes(try fileSystem.contents(of: path))
+                files.append((path, Snapshotter.examine(content, named: name)))
+            }
+            return files
+        }
+    }
+
+    /// Why a snapshot file cannot be used.
+    package struct Damage: Error, Sendable, CustomStringConvertible {
+        package let description: String
+    }
+
+    private static func examine(_ content: Bytes, named name: String) -> Result<Snapshot, Damage> {
+        if content.isEmpty { return .failure(Damage(description: "the file is empty")) }
+        guard let envelope = try? SnapshotEnvelope(decoding: content), !envelope.data.isEmpty else {
+            return .failure(Damage(description: "not a snapshot file, or cut off"))
+        }
+        let crc = CRC32C.checksum(envelope.data)
+        guard envelope.crc == crc else {
+            return .failure(
+                Damage(description: "checksum \(envelope.crc), but the content has \(crc)"))
+        }
+        guard let snapshot = decode(content) else {
+            return .failure(Damage(description: "the content is no snapshot"))
+        }
+        let metadata = snapshot.metadata
+        let wanted = HexPair.text(metadata.term.rawValue, metadata.index.rawValue, suffix: suffix)
+        guard name == wanted else {
+            return .failure(Damage(description: "it holds what belongs into \(wanted)"))
+        }
+        return .success(snapshot)
     }
 
     /// `nil` when the file is damaged.

@@ -70,7 +70,8 @@ package protocol File: AnyObject {
     /// A window of `capacity` bytes of address space on this file from its start. Bytes appear in
     /// it as the file grows; it stays valid after `close`.
     func map(capacity: Int) throws(FileError) -> any FileMapping
-    /// Takes the exclusive advisory lock that lasts until `close`, or throws `.locked` at once.
+    /// Takes the advisory lock that lasts until `close`, or throws `.locked` at once. Exclusive,
+    /// or shared with others who only read if the file was opened for that.
     func lock() throws(FileError)
     /// Idempotent; never fails visibly, because nothing may rest on an unsynced close.
     func close()

@@ -22,7 +22,7 @@ package struct PosixFileSystem: FileSystem, Sendable {
                 FilePath(path), mode == .read ? .readOnly : .readWrite, options: options,
                 permissions: FilePermissions(rawValue: permissions))
         }
-        return PosixFile(path: path, descriptor: descriptor)
+        return PosixFile(path: path, descriptor: descriptor, isReadOnly: mode == .read)
     }
 
     package func createDirectory(_ path: String, permissions: UInt32) throws(FileError) {
@@ -97,11 +97,13 @@ package struct PosixFileSystem: FileSystem, Sendable {
 private final class PosixFile: File {
     let path: String
     private let descriptor: FileDescriptor
+    private let isReadOnly: Bool
     private var isOpen = true
 
-    init(path: String, descriptor: FileDescriptor) {
+    init(path: String, descriptor: FileDescriptor, isReadOnly: Bool) {
         self.path = path
         self.descriptor = descriptor
+        self.isReadOnly = isReadOnly
     }
 
     deinit { close() }
@@ -159,7 +161,9 @@ private final class PosixFile: File {
     }
 
     func lock() throws(FileError) {
-        if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return }
+        // Network file systems refuse exclusive locks to those who only read.
+        let kind = isReadOnly ? LOCK_SH : LOCK_EX
+        if flock(descriptor.rawValue, kind | LOCK_NB) == 0 { return }
         if errno == EWOULDBLOCK {
             throw FileError(
                 kind: .locked, operation: "flock", path: path,

@@ -2,6 +2,8 @@
 //  the first argument.
 
 import EtcdDaemon
+import EtcdDiscovery
+import EtcdTools
 
 enum Subcommand {
     /// - Parameters:
@@ -12,7 +14,15 @@ enum Subcommand {
         @Sendable (_ program: String, _ arguments: [String]) async -> Int32
 
     private static let bodies: [String: Body] = [
-        "gateway": { await GatewayCommand.run(arguments: $1, directory: nil) }
+        "check": tool("check"),
+        "defrag": tool("defrag"),
+        "discovery": { await DiscoveryCommand.run(arguments: $1) },
+        "gateway": { await GatewayCommand.run(arguments: $1) },
+        "hashkv": tool("hashkv"),
+        "healthcheck": { await HealthcheckCommand.run(arguments: $1) },
+        "recover": tool("recover"),
+        "snapshot": tool("snapshot"),
+        "version": tool("version"),
     ]
 
     /// Runs what the name of the program or the first argument asks for.
@@ -23,7 +33,12 @@ enum Subcommand {
     /// - Returns: the exit code; `nil` when a member is to be started.
     static func run(program: String, arguments: [String]) async -> Int32? {
         let name = program.split(separator: "/").last.map { String($0) } ?? "etcd-swift"
+        if name == "etcdutl" { return await RecoveryTools.run(program: name, arguments: arguments) }
         guard let first = arguments.first, let body = bodies[first] else { return nil }
         return await body(name, Array(arguments.dropFirst()))
+    }
+
+    private static func tool(_ command: String) -> Body {
+        { await RecoveryTools.run(program: $0, arguments: [command] + $1) }
     }
 }

@@ -108,4 +108,37 @@ enum TokenKeys {
         MCowBQYDK2VwAyEABJZY2EsHTzm7KwY6CaWw1hr0eXGdNtt8b1ERMDR9x0s=
         -----END PUBLIC KEY-----
         """
+    static let rsaCertificate = """
+        -----BEGIN CERTIFICATE-----
+        MIIDBTCCAe2gAwIBAgIUOjUX+xqg2JUNI6c4wOx/7yh+3vgwDQYJKoZIhvcNAQEL
+        BQAwETEPMA0GA1UEAwwGdG9rZW5zMCAXDTI2MTEyNjEwNDUwMloYDzIxMjYxMTAy
+        MTA0NTAyWjARMQ8wDQYDVQQDDAZ0b2tlbnMwggEiMA0GCSqGSIb3DQEBAQUAA4IB
+        DwAwggEKAoIBAQDGOjLsC446sFYu9P2SEHBiiq1jJHZD5r108BuBaXd08YdsR0WW
+        clPvuvMfMvEONvLJ9BpNQpcRKPxIn30dX/wXf+hs8rEC1ptV1oK8F2PWhQbw3IBi
+        WbHDA4c1VGtSGIJ06i2smkdurMujYcqdOtGJ9MUSCN1MKLaQALLhiO4uhxD2pOoe
+        XwOfs6bUKwPpWUEBcN8f1/QiJ7R/BUl/pvd7xJgsFRhN39Q2hZWXF8bQAKFakRWt
+        AEApUGPZ4ywO7g1goTruhwKBk+MTaUKwLnXxyMqStUq8zzkoFMFlC8HnfJzxwjCy
+        6zzAlPmGZ8xxHQqERv0F1LdPG5y0vOfroDURAgMBAAGjUzBRMB0GA1UdDgQWBBQG
+        QAR6a0elHVKCNra4qQ3iOtox0jAfBgNVHSMEGDAWgBQGQAR6a0elHVKCNra4qQ3i
+        Otox0jAPBgNVHRMBAf8EBTADAQH/MA0GCSqGSIb3DQEBCwUAA4IBAQAE15/35PvM
+        qS4Lfqip05sn/wou3V2q7f6HVs5AC/gTIO0M3yjaVmNdtkDw9tW3vn37Tss0TcVl
+        SMjNJX3qLXyOr+5TTJ7AwUlvuNsXGQsPOb+3+i4GwIl7BCJg9HisE3XqVruS+GGm
+        qH8Fe4JnBF0+HL7HVeQRegNw1RvpshvYXfHJQATTCc6E0qsNYJqp8U1K9RUelkaR
+        Uy7Zhyt+Chl24Z305kzcczHItEMP/s/RKhsip2L+VhDvCtbDcrDVt1KVaeRi7xo5
+        brSU1kizK/Hxs7c8cJfqlEi8tI5jyxRUi5mhuXnPca4Ez28FtVwqihTZvTwXTSiy
+        HfUSLPOABcum
+        -----END CERTIFICATE-----
+        """
+    static let es256Certificate = """
+        -----BEGIN CERTIFICATE-----
+        MIIBejCCAR+gAwIBAgIUImUbH7YNj4wa9HczzmAU09CgevYwCgYIKoZIzj0EAwIw
+        ETEPMA0GA1UEAwwGdG9rZW5zMCAXDTI2MTEyNjEwNDUwMloYDzIxMjYxMTAyMTA0
+        NTAyWjARMQ8wDQYDVQQDDAZ0b2tlbnMwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+        AATixApVjB88YgTrB4geJT9yh/zUdvwSm903UibhgiLdAQLaF7bkFhz/xA5tiEPO
+        SnCUy4k7ihrYujNoRtJJM+Jxo1MwUTAdBgNVHQ4EFgQUlHFTyU0KAgo+Cc1H0Wfy
+        rLS9irQwHwYDVR0jBBgwFoAUlHFTyU0KAgo+Cc1H0WfyrLS9irQwDwYDVR0TAQH/
+        BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEA6YJ1MIO92Z/tgJOxKInBmYg4NrIk
+        mB6mddhj4UL4rF4CIQCtIxRADLXvWwrjWC8n9orZyAE2ftQvKCUAkGlukcKJMA==
+        -----END CERTIFICATE-----
+        """
 }

@@ -43,6 +43,27 @@ struct WebTokenTests {
         }
     }
 
+    @Test(
+        "the public key may come in a certificate",
+        arguments: [
+            (WebTokenAlgorithm.rs256, TokenKeys.rsa, TokenKeys.rsaCertificate),
+            (.ps512, TokenKeys.rsa, TokenKeys.rsaCertificate),
+            (.es256, TokenKeys.es256, TokenKeys.es256Certificate),
+        ])
+    func certificates(algorithm: WebTokenAlgorithm, secret: String, certificate: String) throws {
+        let token = try Self.tokens(algorithm, secret, certificate).make(
+            Self.info, now: Self.at(0))
+        let verifier = try Self.tokens(algorithm, nil, certificate)
+        #expect(verifier.info(of: token, now: Self.at(0)) == Self.info)
+        let cut = String(certificate.prefix(certificate.count / 2))
+        for bad in [cut, certificate.replacing("MII", with: "MIJ")] {
+            #expect(
+                throws: WebTokenKeyError.unreadable(
+                    option: "pub-key", algorithm: algorithm.rawValue)
+            ) { _ = try Self.tokens(algorithm, nil, bad) }
+        }
+    }
+
     @Test("of a common secret", arguments: [WebTokenAlgorithm.hs256, .hs384, .hs512])
     func secrets(_ algorithm: WebTokenAlgorithm) throws {
         let token = try Self.tokens(algorithm, "secret").make(Self.info, now: Self.at(0))

@@ -102,8 +102,9 @@ struct ManualTests {
         let shown = printed(["--config-file=/c"], files: ["/c": opened])
         for setting in Setting.all where setting.support == .supported {
             if setting.standard.contains("${") || setting.standard.isEmpty { continue }
-            let line = "\n\(setting.variable)=\"\(setting.standard)\"\n"
-            let commented = "\n#\(setting.variable)=\"\(setting.standard)\"\n"
+            let quote = setting.standard.contains("\"") ? "'" : "\""
+            let line = "\n\(setting.variable)=\(quote)\(setting.standard)\(quote)\n"
+            let commented = "\n#" + line.dropFirst()
             if sample.contains("\n#\(setting.variable)=") {
                 #expect(shown.contains(line) || shown.contains(commented), "\(setting.name)")
             }
@@ -118,7 +119,10 @@ struct ManualTests {
         #expect(!text.contains("unrecognized") && !text.contains("no effect"), "\(text)")
         for setting in Setting.all where setting.support == .supported && setting.name != "debug" {
             guard let key = setting.yamlKey?.split(separator: ".").last else { continue }
-            #expect(sample.contains("\n\(key):") || sample.contains("\n  \(key):"), "\(key)")
+            let isThere = [0, 2, 4, 6].contains { depth in
+                sample.contains("\n\(String(repeating: " ", count: depth))\(key):")
+            }
+            #expect(isThere, "\(key)")
         }
     }
 

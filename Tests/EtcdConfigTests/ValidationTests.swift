@@ -76,6 +76,26 @@ private let singleRules: [Refusal] = [
     Refusal(
         ["--discovery=http://d", "--initial-cluster-state=existing"],
         "discovery URL should not be set when joining existing initial cluster"),
+    Refusal(
+        ["--discovery-token=t"], "both --discovery-token and --discovery-endpoints must be set"),
+    Refusal(
+        ["--discovery-endpoints=h:1"],
+        "both --discovery-token and --discovery-endpoints must be set"),
+    Refusal(
+        ["--discovery-token=t", "--discovery-endpoints=,"],
+        "both --discovery-token and --discovery-endpoints must be set"),
+    Refusal(
+        ["--discovery=http://d/t", "--discovery-cacert=c"],
+        "both v2 discovery settings (discovery, discovery-proxy) and v3 discovery settings "
+            + "(discovery-token, discovery-endpoints, discovery-cert, discovery-key, "
+            + "discovery-cacert, discovery-user, discovery-password) are set"),
+    Refusal(
+        ["--discovery-token=t", "--discovery-endpoints=h:1", "--discovery-cert=c"],
+        "--discovery-cert and --discovery-key must be set together"),
+    Refusal(
+        ["--discovery-token=t", "--discovery-endpoints=h:1", "--discovery-request-timeout=0"],
+        "--discovery-request-timeout must be longer than a millisecond",
+        "--discovery-request-timeout 5s"),
     Refusal(["--auth-token=jwt,sign-method=RS256"], "auth: missing key data"),
     Refusal(["--auth-token=jwt,sign-method=HS256,pub-key=k"], "auth: missing key data"),
     Refusal(

@@ -62,7 +62,7 @@ struct HashTests {
         let damaged: [(Bytes, Bytes)] = [
             (Bytes("short"), record), (Bytes(Array(good.array.dropLast())), record),
             (Bytes(good.array + [0x75]), record), (good, Bytes([0x0A, 0x7F])),
-            (good, Bytes([])), (good, Bytes([0xFF])),
+            (good, Bytes([0x10, 0x02])), (good, Bytes([0xFF])),
             (RevisionKey(Revision(main: 2, sub: 1 << 40)).bytes, record),
         ]
         for (key, value) in damaged {

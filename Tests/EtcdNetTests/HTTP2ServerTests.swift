@@ -182,19 +182,79 @@ struct HTTP2ServerTests {
         #expect(body(try answers(client), 3) == "hello")
     }
 
-    @Test("a client that resets all it asks for is shown the door")
+    /// Calls beyond an allowance that are begun before anybody notices.
+    private static let sliceCalls = HTTP2Limits.sliceBytes / 60
+
+    @Test("a client that resets all it asks for is read from slowly")
     func rapidReset() throws {
         let client = try connect()
-        var id: UInt32 = 1
-        while client.isOpen, id < 40_000 {
-            try client.send(
-                HTTP2Wire.request("GET", "/later", stream: id, ends: true)
-                    + HTTP2Wire.frame(type: 3, stream: id, [0, 0, 0, 8]))
-            _ = try client.writes()
-            id += 2
+        let count = 2 * HTTP2Limits.resetBurst
+        var ids = (0..<UInt32(count)).map { 2 * $0 + 1 }
+        let calls = ids.map { id in
+            HTTP2Wire.request("GET", "/later", stream: id, ends: true)
+                + HTTP2Wire.frame(type: 3, stream: id, [0, 0, 0, 8])
         }
-        #expect(!client.isOpen)
-        #expect(client.script.closed == client.script.owed.count)
+        // What follows is read in its turn, not lost.
+        ids.append(UInt32(2 * count + 1))
+        try client.send(
+            calls.flatMap(\.self)
+                + HTTP2Wire.request("GET", "/hello", stream: ids[count], ends: true))
+        let first = HTTP2Limits.resetBurst...(HTTP2Limits.resetBurst + Self.sliceCalls)
+        #expect(first.contains(client.script.seen.count))
+        #expect(try answers(client).isEmpty)
+        client.channel.embeddedEventLoop.advanceTime(by: .seconds(3))
+        #expect(client.script.seen.count == count + 1)
+        #expect(client.script.closed == count)
+        #expect(body(try answers(client), ids[count]) == "hello")
+        #expect(client.isOpen)
+    }
+
+    @Test("heads that unfold to megabytes are not looked at for long")
+    func headerBombs() throws {
+        let client = try connect()
+        _ = try client.writes()
+        // One field of 4000 bytes into the table of the compression, then 200 references to it.
+        let value = [UInt8](repeating: UInt8(ascii: "a"), count: 4_000)
+        let entry = [0x40, 1, UInt8(ascii: "b"), 0x7F, 0xA1, 0x1E] + value
+        let start =
+            HTTP2Wire.field(":method", "GET") + HTTP2Wire.field(":scheme", "http")
+            + HTTP2Wire.field(":path", "/hello") + HTTP2Wire.field(":authority", "a")
+        let count: UInt32 = 40
+        let bombs = (0..<count).map { number in
+            HTTP2Wire.frame(
+                type: 1, flags: 5, stream: 2 * number + 1,
+                start + (number == 0 ? entry : []) + [UInt8](repeating: 0xBE, count: 200))
+        }
+        try client.send(bombs.flatMap(\.self))
+        // 800 kB each: one is served, then the allowance is used up.
+        let atOnce = try answers(client)
+        #expect(atOnce.filter { $0.type == 1 }.count < Int(count) / 2)
+        #expect(client.script.seen.count == 1)
+        client.channel.embeddedEventLoop.advanceTime(by: .seconds(1_000))
+        let later = try answers(client)
+        #expect((atOnce + later).filter { $0.type == 1 }.count == Int(count))
+        #expect(client.isOpen)
+    }
+
+    @Test("an allowance is made up for by time")
+    func allowance() {
+        var allowance = HTTP2Allowance(burst: 10, perSecond: 5)
+        let start = NIODeadline.uptimeNanoseconds(1_000)
+        allowance.use(10, now: start)
+        #expect(!allowance.isExhausted)
+        allowance.use(5, now: start)
+        #expect(allowance.isExhausted)
+        let wait = allowance.wait(now: start)
+        #expect(wait == .nanoseconds(1_000_000_001))
+        #expect(allowance.wait(now: start + .milliseconds(500)) != nil)
+        #expect(allowance.wait(now: start + .seconds(1)) == nil)
+        #expect(allowance.wait(now: start + .seconds(100)) == nil)
+        // Idle time is not saved up.
+        allowance.use(11, now: start + .seconds(100))
+        #expect(allowance.isExhausted)
+        // No debt is for ever.
+        allowance.use(1_000_000, now: start + .seconds(100))
+        #expect(allowance.wait(now: start + .seconds(161)) == nil)
     }
 
     @Test("draining says GOAWAY, finishes what is in flight and closes")

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -272,3 +274,47 @@ def test_waits_end_with_the_member(start):
     assert member.terminate(20) == stopped_by(signal.SIGTERM)
     for watch in watches:
         watch.wire.close()
+
+
+def crash(directory, words, secret, is_up):
+    """Starts a program that may dump core, aborts it once it is up: whether there is an image, and
+    whether the secret is in it."""
+    def allow():
+        _, most = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+
+    directory.mkdir()
+    child = subprocess.Popen(words, cwd=directory, preexec_fn=allow, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    try:
+        is_up()
+    finally:
+        child.send_signal(signal.SIGABRT)
+        assert child.wait(60) == -signal.SIGABRT
+    images = [path.read_bytes() for path in directory.glob("core*")]
+    return bool(images), any(secret in image for image in images)
+
+
+@only_ours
+def test_core_dump_without_memory(tmp_path):
+    """The memory holds passwords and values: a crash must not write them to disk."""
+    secret = b"".join(b"%c-" % letter for letter in b"confidential")
+    holder = "import time; s = '-'.join('confidential') + '-'; print(s, flush=True); time.sleep(60)"
+    dumps, is_told = crash(tmp_path / "other", [sys.executable, "-c", holder], secret,
+                           lambda: time.sleep(1))
+    if not dumps:
+        pytest.skip("this machine writes core dumps elsewhere, or none")
+    assert is_told
+    member = harness.Member("infra0")
+
+    def is_up():
+        harness.eventually(lambda: member.request("GET", "/health").status == 200,
+                           harness.READY_SECONDS, "health")
+        assert member.put("/secret", secret.decode()).status == 201
+
+    try:
+        words = [member.binary, *member.standard_flags()]
+        _, is_told = crash(tmp_path / "ours", words, secret, is_up)
+        assert not is_told
+    finally:
+        member.close()

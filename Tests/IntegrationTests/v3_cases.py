@@ -17,7 +17,7 @@ class Case:
     method: str
     fields: dict = dataclasses.field(default_factory=dict)
     note: str = ""
-    # "exact"; "code": the status only.
+    # "exact"; "code": the status only; "deadline": that the call ended at its own deadline.
     strict: str = "exact"
     # {name to keep: field of the response}
     save: dict = dataclasses.field(default_factory=dict)

@@ -166,7 +166,7 @@ LOCKS = [
     case("LeaseGrant", TTL=600, ID=0xabc), case("LeaseGrant", TTL=600, ID=0xdef),
     case("Lock", name="lock", lease=0xabc), case("Lock", name="lock", lease=0xabc, note="again"),
     get("lock", range_end=b"\0"),
-    case("Lock", name="lock", lease=0xdef, timeout=1.0, note="taken", strict="code",
+    case("Lock", name="lock", lease=0xdef, timeout=1.0, note="taken", strict="deadline",
          gateway=False, vanishing="lock/def"),
     get("lock/abc"), case("Unlock", key="lock/abc"), case("Unlock", key="lock/abc"),
     case("Unlock"), case("Unlock", key="nothing"),
