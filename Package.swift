@@ -282,7 +282,7 @@ if fuzzes {
         .executableTarget(
             name: "Fuzzers", dependencies: ["CFuzzer"] + fuzzed, path: "Tests/Fuzzers",
             exclude: ["SeedTests.swift", "seeds"], swiftSettings: settings + fuzzing,
-            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]),
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
     ]
 } else {
     package.targets.append(tests("Fuzzers", fuzzed, exclude: ["FuzzerMain.swift", "seeds"]))

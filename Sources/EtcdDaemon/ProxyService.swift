@@ -88,11 +88,12 @@ final class ProxyService: Sendable {
         await membership.refresh()
         let counters = ProxyMetrics()
         let page = metricsPage(counters)
-        let handler = ProxyHandler(
-            settings: handlerSettings(config), director: director, metrics: counters,
-            client: forwarding, logger: logger, metricsPage: page)
         // Every client's request may need a connection to a member, too.
         let room = max(1, (FileDescriptors.limit - Limits.reservedDescriptors) / 2)
+        let handler = ProxyHandler(
+            settings: handlerSettings(config, exchangesMax: room), director: director,
+            metrics: counters,
+            client: forwarding, logger: logger, metricsPage: page)
         let inherited = systemd.inheritedSockets()
         let clients = try await Listeners.bind(
             config.listenClientURLs + config.listenClientHTTPURLs,
@@ -140,12 +141,14 @@ final class ProxyService: Sendable {
         return urls
     }
 
-    private static func handlerSettings(_ config: ServerConfig) -> ProxyHandler.Settings {
+    private static func handlerSettings(_ config: ServerConfig, exchangesMax: Int)
+        -> ProxyHandler.Settings
+    {
         // A v3 request as JSON may be a third longer than its content.
         let requestBytes = Int(clamping: min(config.maxRequestBytes, 1 << 40)) * 2
         return ProxyHandler.Settings(
             isReadOnly: config.proxy.mode == .readonly, crossOrigins: config.cors,
-            bodyBytesMax: max(formBytesMax, requestBytes),
+            bodyBytesMax: max(formBytesMax, requestBytes), exchangesMax: exchangesMax,
             limits: HTTPClientRelayLimits(
                 dial: time(dialMilliseconds(config.proxy)) ?? .minutes(2),
                 write: time(config.proxy.writeMilliseconds),

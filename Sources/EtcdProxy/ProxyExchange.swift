@@ -30,6 +30,7 @@ final class ProxyExchange: HTTPClientStreamDelegate {
     private var next = 0
     private var relay: (any HTTPClientRelay)?
     private var answer = Answer.none
+    private var isCounted = false
     private let startTime = NIODeadline.now()
 
     init(
@@ -53,6 +54,12 @@ final class ProxyExchange: HTTPClientStreamDelegate {
             refuse(status: 503, "zero endpoints currently available")
             return
         }
+        guard proxy.exchangeBegins() else {
+            proxy.metrics.dropped(head.method, .tooMany)
+            refuse(status: 503, "too many requests under way")
+            return
+        }
+        isCounted = true
         responder.onClose = { self.clientLeft() }
         tryNext()
     }
@@ -70,7 +77,14 @@ final class ProxyExchange: HTTPClientStreamDelegate {
             limits: proxy.settings.limits, delegate: self)
     }
 
+    private func over() {
+        guard isCounted else { return }
+        isCounted = false
+        proxy.exchangeEnded()
+    }
+
     private func refuse(status: Int, _ message: String) {
+        over()
         proxy.noteFailure("\(message)")
         var text = Array("{\"message\":".utf8)
         JSONValue.writeString(Bytes("httpproxy: \(message)"), into: &text)
@@ -84,6 +98,7 @@ final class ProxyExchange: HTTPClientStreamDelegate {
         guard let relay else { return }
         self.relay = nil
         relay.cancel()
+        over()
         proxy.logger.info(
             "client closed request prematurely",
             metadata: ["remote-address": "\(head.connection.remoteAddress)"])
@@ -123,12 +138,14 @@ final class ProxyExchange: HTTPClientStreamDelegate {
         switch answer {
         case .none: failed(error)
         case .collecting(let status, let headers, let body):
+            over()
             if error == nil {
                 responder.respond(status: status, headers: headers, body: body)
             } else {
                 responder.abort()
             }
         case .streaming:
+            over()
             if error == nil { responder.finish() } else { responder.abort() }
         }
     }

@@ -19,15 +19,19 @@ package final class ProxyHandler: HTTPHandler {
         package var crossOrigins: [String]
         /// Bytes of one request's body, which is held in memory until a member has answered.
         package var bodyBytesMax: Int
+        /// Requests under way, each of which may need a connection of its own to a member; one
+        /// client can have many on one connection.
+        package var exchangesMax: Int
         package var limits: HTTPClientRelayLimits
 
         package init(
-            isReadOnly: Bool, crossOrigins: [String], bodyBytesMax: Int,
+            isReadOnly: Bool, crossOrigins: [String], bodyBytesMax: Int, exchangesMax: Int,
             limits: HTTPClientRelayLimits
         ) {
             self.isReadOnly = isReadOnly
             self.crossOrigins = crossOrigins
             self.bodyBytesMax = bodyBytesMax
+            self.exchangesMax = exchangesMax
             self.limits = limits
         }
     }
@@ -39,6 +43,7 @@ package final class ProxyHandler: HTTPHandler {
     let logger: Logger
     private let crossOrigins: CrossOrigins
     private let metricsPage: @Sendable () -> [UInt8]
+    private let exchanges = Atomic<Int>(0)
     private let lastNotice = Mutex<NIODeadline?>(nil)
 
     /// - Parameter metricsPage: the whole page, `metrics` included.
@@ -163,6 +168,18 @@ package final class ProxyHandler: HTTPHandler {
                 "Grpc-Message": "proxy: this proxy supports v2 API only; for v3 use gateway start",
             ], body: ByteBuffer())
     }
+
+    // MARK: Bounds
+
+    /// False when there are as many exchanges as may be; otherwise `exchangeEnded` has to follow.
+    func exchangeBegins() -> Bool {
+        let count = exchanges.wrappingAdd(1, ordering: .relaxed).newValue
+        if count <= settings.exchangesMax { return true }
+        exchangeEnded()
+        return false
+    }
+
+    func exchangeEnded() { exchanges.wrappingSubtract(1, ordering: .relaxed) }
 
     /// A failure that every request may meet is logged once a second at most.
     func noteFailure(_ message: Logger.Message, _ metadata: Logger.Metadata = [:]) {

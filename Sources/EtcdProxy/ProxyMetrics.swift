@@ -10,6 +10,8 @@ package final class ProxyMetrics: Sendable {
         case zeroEndpoints = "zero_endpoints"
         case failedSending = "failed_sending_request"
         case failedGettingResponse = "failed_getting_response"
+        /// Not in etcd, whose proxy takes on more than it can carry.
+        case tooMany = "too_many_requests"
     }
 
     private struct Labels: Hashable, Comparable {

@@ -148,6 +148,28 @@ struct ProxyHandlerTests {
         try await harness.close()
     }
 
+    @Test("requests beyond the bound are refused, and let in again when others have ended")
+    func bound() async throws {
+        let member = PretendMember()
+        let harness = try await ProxyHarness([member], exchangesMax: 1)
+        let wire = try await ClientBootstrap(group: harness.loops.next())
+            .connect(to: SocketAddress(ipAddress: "127.0.0.1", port: harness.proxy.port!)).get()
+        try await wire.writeAndFlush(ByteBuffer(string: "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"))
+        #expect(try await eventually { member.seen.withLock { $0.count } == 1 })
+        let refused = try await harness.ask("GET", "/v2/keys/a")
+        #expect(refused.status == 503)
+        #expect(String(buffer: refused.body).contains("too many requests under way"))
+        try await wire.close()
+        #expect(try await eventually { member.left.withLock { $0 } == 1 })
+        var status = 0
+        for _ in 0..<500 where status != 200 {
+            status = try await harness.ask("GET", "/v2/keys/a").status
+        }
+        #expect(status == 200)
+        for _ in 0..<5 { #expect(try await harness.ask("GET", "/v2/keys/a").status == 200) }
+        try await harness.close()
+    }
+
     @Test("an answer is read no faster than the client takes it")
     func backPressure() async throws {
         let member = PretendMember()

@@ -91,7 +91,7 @@ struct ProxyHarness {
 
     init(
         _ members: [PretendMember], others: [String] = [], isReadOnly: Bool = false,
-        read: TimeAmount? = nil
+        exchangesMax: Int = 100, read: TimeAmount? = nil
     ) async throws {
         loops = EventLoops(count: 2)
         var listeners: [Listener] = []
@@ -110,6 +110,7 @@ struct ProxyHarness {
             handler: ProxyHandler(
                 settings: ProxyHandler.Settings(
                     isReadOnly: isReadOnly, crossOrigins: ["http://ok"], bodyBytesMax: 1_000,
+                    exchangesMax: exchangesMax,
                     limits: HTTPClientRelayLimits(
                         dial: .seconds(10), write: .seconds(10), read: read)),
                 director: director, metrics: metrics, client: forwarding, logger: quiet,
