@@ -84,29 +84,6 @@ package struct ProgramCommand: Sendable, Hashable {
             help: "Forward TCP connections of clients to the members of a cluster.",
             options: gatewayOptions),
         ProgramCommand(
-            words: "snapshot save", arguments: "FILE [--endpoints URL] [flags]",
-            help: "Save a snapshot of a running member's v3 keys."),
-        ProgramCommand(
-            words: "snapshot status", arguments: "FILE [-w FORMAT]",
-            help: "Show hash, revision and sizes of a snapshot."),
-        ProgramCommand(
-            words: "snapshot restore", arguments: "FILE --data-dir DIR [flags]",
-            help: "Make a data directory of a new cluster from a snapshot."),
-        ProgramCommand(
-            words: "check", arguments: "--data-dir DIR [--wal-dir DIR] [-w FORMAT]",
-            help: "Name what is damaged in a data directory, and where; exit 1 if something is."),
-        ProgramCommand(
-            words: "recover", arguments: "--data-dir DIR [flags]",
-            help: "Make a member that lost its quorum the only one of its cluster."),
-        ProgramCommand(
-            words: "defrag", arguments: "--data-dir DIR",
-            help: "Give the free pages of a stopped member's database back."),
-        ProgramCommand(
-            words: "hashkv", arguments: "FILE [--rev N]",
-            help: "Show the hash of a database's keys that members compare."),
-        ProgramCommand(
-            words: "version", arguments: "", help: "Show the version as etcd's tools do."),
-        ProgramCommand(
             words: "completion", arguments: "bash|zsh|fish",
             help: "Show the completion script for a shell.", choices: ShellCompletion.shells),
         ProgramCommand(
