@@ -15,5 +15,7 @@ program=$(swift build --scratch-path "$scratch" --show-bin-path)/Fuzzers
 corpus=.build/fuzz-corpus/$name
 findings=.build/fuzz-findings/$name
 mkdir -p "$corpus" "$findings"
+# Swift's own report of a crash would keep libFuzzer from writing the input down.
+export SWIFT_BACKTRACE=enable=no
 FUZZ_TARGET=$name nice -n 19 "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
     -max_len=16384 -artifact_prefix="$findings/" -print_final_stats=1 "$corpus" "$seeds"

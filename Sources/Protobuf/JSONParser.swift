@@ -107,10 +107,9 @@ private struct JSONParser {
         let start = position
         _ = take(UInt8(ascii: "-"))
         let leading = current
-        guard digits() > 0 else { throw error("not a value") }
-        if leading == UInt8(ascii: "0"), input[position - 1] != leading || position - start > 2 {
-            throw error("a number may not start with 0")
-        }
+        let count = digits()
+        guard count > 0 else { throw error("not a value") }
+        if leading == UInt8(ascii: "0"), count > 1 { throw error("a number may not start with 0") }
         if take(UInt8(ascii: ".")), digits() == 0 { throw error("digits are missing") }
         if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
