@@ -40,10 +40,9 @@ struct HTTP2Allowance {
         guard let since, now > since else { return }
         let seconds = Double((now - since).nanoseconds) / 1_000_000_000
         let refilled = Int(min(seconds * Double(perSecond), Double(used)))
-        // Small steps would be lost in rounding.
-        guard refilled > 0 else { return }
         used -= refilled
-        self.since = now
+        // What is lost in rounding counts the next time.
+        self.since = since + .nanoseconds(Int64(refilled) * 1_000_000_000 / Int64(perSecond))
     }
 }
 
