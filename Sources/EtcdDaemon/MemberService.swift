@@ -172,6 +172,8 @@ final class MemberService: Sendable {
 
     /// Serves until something ends the member; then ends it in good order.
     func runUntilStopped() async -> Int32 {
+        let signals = Task { await listenToSignals() }
+        defer { signals.cancel() }
         let reason = await withTaskGroup(of: Void.self) { group in
             let (terms, term) = AsyncStream.makeStream(of: Void.self)
             group.addTask { await self.follow(term) }
@@ -183,7 +185,6 @@ final class MemberService: Sendable {
                         everyMilliseconds: self.config.corruptCheckMilliseconds)
                 }
             }
-            group.addTask { await self.listenToSignals() }
             var first: StopReason?
             for await reason in stops {
                 first = reason
@@ -233,7 +234,9 @@ final class MemberService: Sendable {
         if systemd.isPresent { logger.info("successfully notified init daemon") }
     }
 
+    /// The first request to stop begins a stop in good order; whoever is impatient asks once more.
     private func listenToSignals() async {
+        var hasBeenAsked = false
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
             if signal == .sighup {
                 logger.info(
@@ -243,6 +246,13 @@ final class MemberService: Sendable {
                 parts.audit?.reopen()
                 continue
             }
+            if hasBeenAsked {
+                // Nothing is lost: what was acknowledged is on disk.
+                logger.warning(
+                    "received another signal; ending at once", metadata: ["signal": "\(signal)"])
+                _exit(1)
+            }
+            hasBeenAsked = true
             stop.yield(.signal("\(signal)"))
         }
     }

@@ -9,7 +9,7 @@ import NIOCore
 package import RuntimeCore
 
 /// Shared by all event loops.
-package struct SlowCallLog: Sendable {
+package final class SlowCallLog: Sendable {
     private let limit: TimeAmount
     private let logger: Logger
     private let clock: any Clock
@@ -26,7 +26,12 @@ package struct SlowCallLog: Sendable {
         self.timeText = timeText
     }
 
-    /// Tells of a call that ended just now, if it was slow or everything is told.
+    /// Whether a call that ends now was slow, or everything is told.
+    func isWorthANote(since start: NIODeadline) -> Bool {
+        NIODeadline.now() - start > limit || logger.logLevel <= .debug
+    }
+
+    /// Tells of a call that ends now.
     ///
     /// - Parameter response: `nil` when the call failed.
     func note(
@@ -34,11 +39,9 @@ package struct SlowCallLog: Sendable {
         request: any ProtobufMessage, response: (any ProtobufMessage)?
     ) {
         let spent = NIODeadline.now() - start
-        let isSlow = spent > limit
-        guard isSlow || logger.logLevel <= .debug else { return }
         let began = clock.now().wall.unixNanoseconds - spent.nanoseconds
         logger.log(
-            level: isSlow ? .warning : .debug, "request stats",
+            level: spent > limit ? .warning : .debug, "request stats",
             metadata: [
                 "start time": "\(timeText(WallTime(unixNanoseconds: began)))",
                 "time spent": "\(SlowCallLog.text(spent))", "remote": "\(remote)",

@@ -26,8 +26,8 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     private let start: NIODeadline?
     private let slowCalls: SlowCallLog?
     private let method: CallRules
-    /// The only request of a unary call, to be shown if it is slow.
-    var request: (any ProtobufMessage)?
+    /// The only request of a unary call, to be shown if it is slow. As it came: hardly any call is.
+    var request: (payload: V3Payload, type: any ProtobufMessage.Type)?
     private var deadline: UInt64?
     private var isFinished = false
 
@@ -90,7 +90,9 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     }
 
     private func noteIfSlow(_ response: Response?) {
-        guard let slowCalls, let start, let request else { return }
+        guard let slowCalls, let start, let request, slowCalls.isWorthANote(since: start),
+            let request = try? request.payload.decoded(as: request.type)
+        else { return }
         self.request = nil
         slowCalls.note(
             method, since: start, from: metadata.connection.remoteAddress, request: request,

@@ -78,7 +78,7 @@ package struct V3Method: Sendable {
                 let audit = try parts.admit(NamedKeys.all(in: request))
                 parts.counters.messageReceived()
                 let call = V3Call<Response>(parts, audit: audit)
-                if parts.gate.slowCalls != nil { call.request = request }
+                if parts.gate.slowCalls != nil { call.request = (payload, Request.self) }
                 guard let token = parts.metadata.token, parts.gate.awaits(token: token) else {
                     return body(request, call)
                 }
@@ -152,6 +152,13 @@ private final class ReceiverInlet<Request: ProtobufMessage, Response: ProtobufMe
 }
 
 extension V3Payload {
+    func decoded(as type: any ProtobufMessage.Type) throws(GRPCStatus) -> any ProtobufMessage {
+        func open<Message: ProtobufMessage>(_: Message.Type) throws(GRPCStatus) -> Message {
+            try decoded(orSaying: "")
+        }
+        return try open(type)
+    }
+
     /// The message, or why there is none, in the words of the libraries that etcd uses.
     func decoded<Message: ProtobufMessage>(
         orSaying prefix: StaticString

@@ -134,7 +134,7 @@ class Member:
     def start(self, extra=(), command=None):
         """Starts the process without waiting; `command` replaces everything after the program."""
         words = [*self.wrapper, self.binary]
-        if is_go(self.binary):
+        if is_go(self.binary) and not (command and not command[0].startswith("-")):
             words.append("--enable-v2")
         words += command if command is not None else self.standard_flags() + self.flags
         words += list(extra)

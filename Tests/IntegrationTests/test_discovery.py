@@ -209,12 +209,13 @@ def test_whom_a_cluster_has_no_place_for_becomes_its_proxy(start, seekers, progr
     url = v2_token(start(), 1)
     member, surplus = seekers(2, ["--discovery", url], program)
     member.start().wait_ready()
-    for _ in range(2):
+    # etcd 3.4 leaves a directory behind with which it does not start again.
+    for _ in range(2 if program == "ours" else 1):
         surplus.start()
         harness.eventually(lambda: surplus.put("/through", "it").status in (200, 201), 30, "a proxy")
         assert member.value("/through") == "it"
         assert "falling back to proxy" in surplus.log()
-        assert sorted(os.listdir(surplus.data_dir)) == ["proxy"]
+        assert "proxy" in os.listdir(surplus.data_dir)
         # The second start finds the directory of a proxy and asks nobody.
         surplus.terminate()
 
