@@ -163,6 +163,11 @@ def test_database_over_its_quota(machines):
     machines[0].shell(fill)
     assert "NOSPACE" in machines[0].do("quota", environment=True)
     machines[0].shell(BLOCKS["environment"] + "etcdctl put message again && etcdctl get message")
+    # What follows is not about space.
+    for machine in machines:
+        machine.shell(f"sed -i '/^{SMALL_QUOTA}$/d' /etc/etcd-swift/etcd-swift.conf; "
+                      "systemctl restart etcd-swift")
+    healthy(machines[0])
 
 
 def test_corruption_alarm(machines):
