@@ -45,7 +45,8 @@ def test_stop_before_serving():
     waiting.initial_cluster = f"infra0={waiting.peer},other=http://127.0.0.1:{harness.free_port()}"
     try:
         waiting.start()
-        time.sleep(1)
+        harness.eventually(lambda: "listening for peer" in waiting.log(), harness.READY_SECONDS,
+                           "its peer port")
         assert waiting.alive()
         waiting.signal(signal.SIGTERM)
         code = waiting.wait_exit(15)
@@ -61,7 +62,7 @@ def test_second_signal(start):
     with rawhttp.Wire(member.address) as slow:
         slow.send(b"PUT /v2/keys/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nvalue=")
         member.signal(signal.SIGTERM)
-        time.sleep(0.3)
+        harness.eventually(lambda: "closing etcd server" in member.log(), 20, "the stop's begin")
         assert member.alive()
         member.signal(signal.SIGTERM)
         assert member.wait_exit(3) == 1
@@ -302,9 +303,11 @@ def crash(directory, words, secret, is_up):
 def test_core_dump_without_memory(tmp_path):
     """The memory holds passwords and values: a crash must not write them to disk."""
     secret = b"".join(b"%c-" % letter for letter in b"confidential")
-    holder = "import time; s = '-'.join('confidential') + '-'; print(s, flush=True); time.sleep(60)"
+    holder = ("import time; held = '-'.join('confidential') + '-'; open('up', 'w').close(); "
+              "time.sleep(60)")
     dumps, is_told = crash(tmp_path / "other", [sys.executable, "-c", holder], secret,
-                           lambda: time.sleep(1))
+                           lambda: harness.eventually(
+                               (tmp_path / "other" / "up").exists, 20, "the other program"))
     if not dumps:
         pytest.skip("this machine writes core dumps elsewhere, or none")
     assert is_told
