@@ -10,6 +10,8 @@ final class AcceptGate: ChannelDuplexHandler {
     typealias OutboundIn = Never
 
     private let maxConnections: Int
+    /// The loops that connections are given to; `nil` when there is no choice.
+    private let balance: AcceptBalance?
     private var context: ChannelHandlerContext?
     private(set) var connections = 0
     private var holdsRead = false
@@ -17,8 +19,9 @@ final class AcceptGate: ChannelDuplexHandler {
     private var isClosed: Bool
     private var whenEmpty: [() -> Void] = []
 
-    init(maxConnections: Int, startsClosed: Bool) {
+    init(maxConnections: Int, startsClosed: Bool, balance: AcceptBalance?) {
         self.maxConnections = maxConnections
+        self.balance = balance
         isClosed = startsClosed
     }
 
@@ -43,7 +46,10 @@ final class AcceptGate: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         connections += 1
         let accepted = unwrapInboundIn(data)
+        let loop = accepted.eventLoop
+        balance?.opened(on: loop)
         accepted.closeFuture.hop(to: context.eventLoop).assumeIsolated().whenComplete { _ in
+            self.balance?.closed(on: loop)
             self.connectionClosed()
         }
         context.fireChannelRead(data)

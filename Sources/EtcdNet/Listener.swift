@@ -77,7 +77,9 @@ package final class Listener: Sendable {
             NIOLoopBound(
                 AcceptGate(
                     maxConnections: settings.maxConnections,
-                    startsClosed: settings.startsClosed), eventLoop: acceptLoop)
+                    startsClosed: settings.startsClosed,
+                    balance: settings.usesFirstLoop ? nil : AcceptBalance(loops)),
+                eventLoop: acceptLoop)
         }.get()
         let table = ConnectionTable(loops: loops, settings: settings)
         var bootstrap = ServerBootstrap(
@@ -162,7 +164,8 @@ package final class Listener: Sendable {
         await emptied(within: .seconds(1))
     }
 
-    private func emptied(within limit: TimeAmount) async {
+    /// Returns when no connection is open, or after `limit`.
+    func emptied(within limit: TimeAmount) async {
         let loop = channel.eventLoop
         let done = loop.makePromise(of: Void.self)
         let gate = gate

@@ -95,7 +95,14 @@ final class Peer: Sendable {
             }
         }
         var refused = 0
-        if let append, !appends.isEmpty { refused += append.post(appends, at: now) }
+        if let append {
+            let mayWait =
+                others.isEmpty && appends.allSatisfy(\.isCommitOnly)
+                && !context.activity.hasForwarded(by: now)
+            if !appends.isEmpty { refused += append.post(appends, at: now, mayWait: mayWait) }
+            // Whatever they are about, the peer may act on it only with the commit index.
+            if !others.isEmpty { append.flush() }
+        }
         if !others.isEmpty {
             refused += message?.post(others, at: now) ?? pipeline.post(others)
         }

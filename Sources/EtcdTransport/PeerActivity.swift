@@ -19,6 +19,11 @@ final class PeerActivity: Sendable {
     private let counters: PeerCounters
     private let logger: Logger
     private let state = Mutex(State())
+    /// When the peer last passed a proposal on, in nanoseconds of the monotonic clock.
+    private let forwardedAt = Atomic<UInt64>(0)
+
+    /// For so long a peer that has passed a proposal on counts as one with clients that write.
+    private static let forwardingNanoseconds: UInt64 = 100_000_000
 
     init(peer: MemberID, counters: PeerCounters, logger: Logger) {
         self.peer = peer
@@ -28,6 +33,17 @@ final class PeerActivity: Sendable {
 
     /// `nil` while the peer cannot be reached.
     var since: Instant? { state.withLock { $0.since } }
+
+    /// The peer has passed a proposal on.
+    func forwarded(at now: Instant) {
+        forwardedAt.store(now.nanoseconds, ordering: .relaxed)
+    }
+
+    /// Whether clients of the peer are likely to wait for what is committed.
+    func hasForwarded(by now: Instant) -> Bool {
+        let last = forwardedAt.load(ordering: .relaxed)
+        return last != 0 && now.nanoseconds < last + Self.forwardingNanoseconds
+    }
 
     func streamStarted(at now: Instant) {
         activated(

@@ -33,7 +33,10 @@ struct PeerContext: Sendable {
     /// - Returns: why something was left out.
     @discardableResult
     func deliver(_ messages: [Message]) -> PeerDelivery {
-        PeerDelivery.deliver(
+        if messages.contains(where: { $0.kind == .propose }) {
+            activity.forwarded(at: clock.now().monotonic)
+        }
+        return PeerDelivery.deliver(
             messages, to: delegate, identity: identity, members: members, statistics: statistics,
             clock: clock, logger: logger)
     }

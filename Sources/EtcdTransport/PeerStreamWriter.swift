@@ -27,6 +27,8 @@ final class PeerStreamWriter: Sendable {
     static let batchBytesMax = 256 << 10
     /// Bytes written before other work on the loop gets its turn.
     static let passBytesMax = 4 << 20
+    /// How long a message that may wait does so for one that may not.
+    static let patience = TimeAmount.microseconds(500)
 
     private struct Outbox {
         var messages: [Message] = []
@@ -34,7 +36,32 @@ final class PeerStreamWriter: Sendable {
         var since = Instant(nanoseconds: 0)
         /// A drain will come: on the loop already, or when the transport has room again.
         var isScheduled = false
+        /// A timer will see to what waits by then.
+        var isHeld = false
         var isClosed = false
+
+        mutating func append(_ news: [Message], at now: Instant) -> Int {
+            if let last = messages.last, let next = news.first, next.replaces(last) {
+                messages.removeLast()
+            }
+            if messages.isEmpty { since = now }
+            let room = max(0, Limits.peerQueueMax - messages.count)
+            messages += news.prefix(room)
+            return max(0, news.count - room)
+        }
+
+        /// True when the caller has to see to a drain.
+        mutating func mustDrain() -> Bool {
+            if isScheduled || messages.isEmpty { return false }
+            isScheduled = true
+            return true
+        }
+    }
+
+    private enum Step {
+        case nothing
+        case drain
+        case hold
     }
 
     let kind: PeerStreamKind
@@ -75,22 +102,38 @@ final class PeerStreamWriter: Sendable {
 
     /// Queues messages for the stream; wakes its loop if nothing else will.
     ///
+    /// - Parameter mayWait: the messages may stay for `patience`, in the hope that others join them.
     /// - Returns: how many of them, from the end, were not taken.
-    func post(_ messages: [Message], at now: Instant) -> Int {
-        let (refused, wakes) = outbox.withLock { outbox in
-            if outbox.isClosed { return (messages.count, false) }
-            if outbox.messages.isEmpty { outbox.since = now }
-            let room = Limits.peerQueueMax - outbox.messages.count
-            if room >= messages.count {
-                outbox.messages += messages
-            } else {
-                outbox.messages += messages.prefix(max(0, room))
-            }
-            defer { outbox.isScheduled = true }
-            return (max(0, messages.count - room), !outbox.isScheduled)
+    func post(_ messages: [Message], at now: Instant, mayWait: Bool = false) -> Int {
+        let (refused, step) = outbox.withLock { outbox -> (Int, Step) in
+            if outbox.isClosed { return (messages.count, .nothing) }
+            let refused = outbox.append(messages, at: now)
+            if !mayWait { return (refused, outbox.mustDrain() ? .drain : .nothing) }
+            if outbox.isScheduled || outbox.isHeld { return (refused, .nothing) }
+            outbox.isHeld = true
+            return (refused, .hold)
         }
-        if wakes { loop.execute { self.drain() } }
+        switch step {
+        case .nothing: break
+        case .drain: loop.execute { self.drain() }
+        case .hold: loop.scheduleTask(in: Self.patience) { self.release() }
+        }
         return refused
+    }
+
+    /// Lets out what has been held back.
+    func flush() {
+        if outbox.withLock({ $0.mustDrain() }) { loop.execute { self.drain() } }
+    }
+
+    private func release() {
+        let drains = outbox.withLock { outbox in
+            outbox.isHeld = false
+            // How long it was kept here on purpose says nothing about the way to the peer.
+            outbox.since = context.clock.now().monotonic
+            return outbox.mustDrain()
+        }
+        if drains { drain() }
     }
 
     /// Ends the response in good order, after what was posted so far.
@@ -170,5 +213,16 @@ final class PeerStreamWriter: Sendable {
                 "error": "\(reason)",
             ])
         closed(self)
+    }
+}
+
+extension Message {
+    /// An append that carries no more than a commit index.
+    var isCommitOnly: Bool { kind == .append && entries.isEmpty }
+
+    /// Whether the receiver of this message learns all that `earlier`, sent just before it, would tell.
+    fileprivate func replaces(_ earlier: Message) -> Bool {
+        earlier.isCommitOnly && kind == .append && term == earlier.term && index >= earlier.index
+            && commit >= earlier.commit
     }
 }

@@ -1,9 +1,11 @@
 """Measures the v3 API of our program beside etcd 3.5 on the same machine, in one run, and prints
-ratios: one and three members, on a disk and in memory. Unary calls are driven by h2load with
-prepared bodies; watches and keep-alives by the small generator in v3load.py. The two programs take
+ratios: one and three members, on a disk and in memory. Unary calls are driven by unary.swift, or by
+h2load with BENCH_GENERATOR=h2load; watches and keep-alives by the small generator in v3load.py. The two programs take
 turns within every line of the table, so that a noisy machine hurts both. Started by
 scripts/bench.sh v3."""
 
+import array
+import functools
 import os
 import pathlib
 import re
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "IntegrationTests"))
@@ -30,6 +33,7 @@ REPEATS = int(os.environ.get("BENCH_REPEATS", "1"))
 SIZES = [int(n) for n in os.environ.get("BENCH_MEMBERS", "1 3").split()]
 DISK = os.environ.get("BENCH_DISK_DIR", str(harness.ROOT / ".build/bench"))
 PLACES = {"disk": DISK, "memory": "/dev/shm"}
+GENERATOR = os.environ.get("BENCH_GENERATOR", "unary")
 CHOSEN = os.environ.get("BENCH_PLACES", "disk memory").split()
 KEY, VALUE = "k" * 32, "v" * 256
 # Keys of a range of 1000.
@@ -125,23 +129,23 @@ class Side:
 
 
 def drive(member, loads):
-    """h2load for each kind of request, side by side: answers, seconds, p99 in milliseconds."""
+    """The generator for each kind of request, side by side: answers, seconds, p99 in milliseconds."""
     results = []
     with tempfile.TemporaryDirectory() as place:
         threads = [threading.Thread(target=lambda n=n, load=load: results.append(
-            h2load(member, f"{place}/{n}", *load))) for n, load in enumerate(loads)]
+            generate(member, f"{place}/{n}", *load))) for n, load in enumerate(loads)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert len(results) == len(loads), "a load did not run"
-    times = sorted(time for _, _, latencies in results for time in latencies)
+    times = sorted(time for _, latencies in results for time in latencies)
     p99 = times[int(len(times) * 0.99)] / 1000 if times else 0.0
-    return sum(count for count, _, _ in results), SECONDS, p99
+    return sum(count for count, _ in results), SECONDS, p99
 
 
-def h2load(member, path, method, fields, connections, streams):
-    """(answers, seconds, latencies in microseconds) of one run."""
+def generate(member, path, method, fields, connections, streams):
+    """(answers, latencies in microseconds) of one run."""
     method = METHODS[method]
     data = build(method.request, fields).SerializeToString()
     with open(path, "wb") as file:
@@ -150,17 +154,43 @@ def h2load(member, path, method, fields, connections, streams):
     with Client(member.client) as client:
         answer = client.call(method.name, fields)
         assert answer.ok, answer
+    # Its connection takes a moment to go, and a lone client is to be alone.
+    time.sleep(0.2)
+    run = unary if GENERATOR == "unary" else h2load
+    return run(member, path, method.path, connections, streams)
+
+
+@functools.cache
+def unary_program():
+    source, program = HERE / "unary.swift", harness.ROOT / ".build/unary"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run(["swiftc", "-O", "-parse-as-library", str(source), "-o", str(program)],
+                       check=True)
+    return str(program)
+
+
+def unary(member, path, target, connections, streams):
+    done = subprocess.run(
+        [unary_program(), *map(str, member.address), target, path, str(connections), str(streams),
+         f"{SECONDS:g}", path + ".log"], capture_output=True, text=True, timeout=SECONDS + 60)
+    assert done.returncode == 0, done.stderr
+    times = array.array("I")
+    with open(path + ".log", "rb") as log:
+        times.frombytes(log.read())
+    return int(done.stdout), times
+
+
+def h2load(member, path, target, connections, streams):
     done = subprocess.run(
         ["h2load", "-t", "1", "-c", str(connections), "-m", str(streams), "-D", f"{SECONDS:g}",
          "-d", path, "-H", "content-type: application/grpc", "-H", "te: trailers",
-         f"--log-file={path}.log", f"{member.client}{method.path}"],
+         f"--log-file={path}.log", f"{member.client}{target}"],
         capture_output=True, text=True, timeout=SECONDS + 60)
     assert done.returncode == 0, done.stderr
     numbers = re.search(r"requests: .* (\d+) done, (\d+) succeeded, (\d+) failed", done.stdout)
-    succeeded = int(numbers[2])
     with open(path + ".log") as log:
         times = [int(line.split("\t")[2]) for line in log]
-    return succeeded, SECONDS, times
+    return int(numbers[2]), times
 
 
 HEADING = (f"{'members':>7} {'place':>6} {'operation':>15} │ "
@@ -203,6 +233,8 @@ def compare(size, place):
 
 def main():
     os.makedirs(DISK, exist_ok=True)
+    if GENERATOR == "unary":
+        unary_program()
     print(f"ours: {harness.OURS}   etcd: {v3_reference.ETCD35}")
     print(f"{SECONDS:g} s each, median of {REPEATS}; values of {len(VALUE)} bytes")
     print(f"cpu s: server CPU seconds per 100k operations (answers, events, keep-alives), all "

@@ -117,6 +117,22 @@ struct ListenerTests {
         }
     }
 
+    @Test("a lone client always gets the first loop, and one that left makes room")
+    func balance() async throws {
+        try await withListener { listener, _ in
+            var names: [String] = []
+            for _ in 0..<5 {
+                let client = try BlockingClient(port: listener.port)
+                names.append(client.get("/"))
+                client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                _ = client.read(until: "")
+                await listener.emptied(within: .seconds(10))
+            }
+            // Whose turn the very first finds is left open.
+            #expect(Set(names[1...]).count == 1)
+        }
+    }
+
     @Test("an unspecified address takes in IPv4, and localhost is found")
     func addresses() async throws {
         for host in ["0.0.0.0", "localhost", ""] {

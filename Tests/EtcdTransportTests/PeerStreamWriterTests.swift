@@ -81,6 +81,49 @@ struct PeerStreamWriterTests {
         #expect(try written().last == message(9))
     }
 
+    func append(_ commit: UInt64, entries: [Entry] = [], term: UInt64 = 1) -> Message {
+        Message(
+            .append, to: remoteID, from: localID, term: Term(term), logTerm: 1, index: 7,
+            entries: entries, commit: LogIndex(commit))
+    }
+
+    @Test("what may wait does so for a moment")
+    func patience() throws {
+        #expect(writer.post([append(5)], at: now, mayWait: true) == 0)
+        loop.run()
+        #expect(try written().isEmpty)
+        loop.advanceTime(by: PeerStreamWriter.patience)
+        #expect(try written() == [append(5)])
+    }
+
+    @Test("what may wait leaves with what may not, or is replaced by it")
+    func company() throws {
+        let next = append(6, entries: [Entry(term: 1, index: 8)])
+        _ = writer.post([append(5)], at: now, mayWait: true)
+        _ = writer.post([append(6)], at: now, mayWait: true)
+        _ = writer.post([next], at: now)
+        loop.run()
+        #expect(try written() == [next])
+        // Another leader's word is no replacement.
+        _ = writer.post([append(6)], at: now, mayWait: true)
+        _ = writer.post([append(6, term: 2)], at: now)
+        loop.run()
+        #expect(try written() == [next, append(6), append(6, term: 2)])
+        loop.advanceTime(by: PeerStreamWriter.patience)
+        #expect(try written().count == 3)
+    }
+
+    @Test("what is held back can be called for")
+    func flush() throws {
+        _ = writer.post([append(5)], at: now, mayWait: true)
+        writer.flush()
+        loop.run()
+        #expect(try written() == [append(5)])
+        writer.flush()
+        loop.run()
+        #expect(try written().count == 1)
+    }
+
     @Test("an idle stream carries signs of life")
     func beats() {
         loop.advanceTime(by: .seconds(4))
