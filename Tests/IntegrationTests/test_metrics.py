@@ -61,6 +61,7 @@ OTHERS = {
     "histogram": """etcd_server_apply_duration_seconds etcd_server_range_duration_seconds
         etcd_network_snapshot_send_total_duration_seconds
         etcd_network_snapshot_receive_total_duration_seconds
+        etcd_disk_wal_write_duration_seconds
         etcd_disk_backend_defrag_duration_seconds etcd_disk_backend_snapshot_duration_seconds
         etcd_snap_fsync_duration_seconds etcd_snap_db_save_total_duration_seconds
         etcd_snap_db_fsync_duration_seconds
@@ -279,6 +280,8 @@ def test_counters_count_the_load(start):
         assert grown("etcd_server_apply_duration_seconds_count", version="v3", op=operation,
                      success="true") == count, operation
     assert grown("etcd_server_range_duration_seconds_count", success="true") == 5
+    syncs = "etcd_disk_wal_fsync_duration_seconds_count"
+    assert after("etcd_disk_wal_write_duration_seconds_count") >= after(syncs) and grown(syncs) > 0
 
     def store(name, action):
         return grown(f"etcd_debugging_store_{name}_total", action=action)
