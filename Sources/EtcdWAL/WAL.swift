@@ -74,8 +74,8 @@ package final class WAL {
         try cutIfFull()
     }
 
-    /// The first step of `append`, for an owner who times them. Whoever begins goes on with `sync`,
-    /// where the batch asks for it, and `cutIfFull`: of these three only this one throws `.noSpace`.
+    /// The first step of `append`, for an owner who times them. `sync`, where the batch asks for
+    /// it, and `cutIfFull` must follow; of the three only this one throws `.noSpace`.
     package func write(entries: [Entry], hardState: HardState?) throws(WALError) {
         try checkUsable()
         let state = hardState == .initial ? nil : hardState
