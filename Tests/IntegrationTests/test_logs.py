@@ -147,6 +147,25 @@ def test_slow_requests_are_told(start):
     assert "secret" not in member.log()
 
 
+def test_refused_requests_are_told(start):
+    """At apply; what has been compacted already is no failure, nor is a refusal of the v2 API."""
+    member = start()
+    with Client(member.client) as client:
+        refused = client.call("Put", key=b"key", value=b"secret", lease=99)
+        assert refused.code == "NOT_FOUND"
+        client.put(b"k", b"1")
+        assert client.call("Compact", revision=2).ok
+        assert client.call("Compact", revision=1).code == "OUT_OF_RANGE"
+    assert member.delete("/missing").status == 404
+    assert member.put("/last", "1").status == 201
+    told = [line for line in lines(member.log()) if line["msg"] == "failed to apply request"]
+    assert len(told) == 1 and told[0]["level"] == "warn"
+    assert 'put:<key:"key" value_size:6 lease:99 >' in told[0]["request"]
+    assert told[0]["error"] == refused.message and told[0]["response"] == ""
+    assert re.fullmatch(r"\d+(\.\d+)?(ns|µs|ms|s)", told[0]["took"])
+    assert "secret" not in member.log()
+
+
 def test_alarms_and_compactions_are_told(start):
     member = start()
     with Client(member.client) as client:

@@ -228,6 +228,7 @@ def test_counters_count_the_load(start):
         for lease in leases[:2]:
             assert client.call("LeaseRevoke", ID=lease).ok
         assert client.call("Put", key=b"").code == "INVALID_ARGUMENT"
+        assert client.call("LeaseRevoke", ID=1).code == "NOT_FOUND"
         with client.stream("LeaseKeepAlive", *[{"ID": leases[3]}] * 3) as renewals:
             [renewals.next() for _ in range(3)]
         with client.stream("Watch", *[{"create_request": {"key": b"w"}}] * 4) as watch:
@@ -282,6 +283,8 @@ def test_counters_count_the_load(start):
         assert grown("etcd_server_apply_duration_seconds_count", version="v3", op=operation,
                      success="true") == count, operation
     assert grown("etcd_server_range_duration_seconds_count", success="true") == 5
+    assert grown("etcd_server_apply_duration_seconds_count", version="v3", op="LeaseRevoke",
+                 success="false") == 1
     syncs = "etcd_disk_wal_fsync_duration_seconds_count"
     assert after("etcd_disk_wal_write_duration_seconds_count") >= after(syncs) and grown(syncs) > 0
 
