@@ -25,10 +25,14 @@ struct TreeStaging {
         pageSize = workspace.space.pageSize
     }
 
+    /// Merges what has become too small in a changed tree. Comes before `place`.
+    mutating func merge(_ tree: Tree) {
+        if tree.hasShrunk { shrink(tree) }
+    }
+
     /// Plans the pages of a changed tree.
     /// - Returns: its new root page.
-    mutating func stage(_ tree: Tree) -> UInt64 {
-        if tree.hasShrunk { shrink(tree) }
+    mutating func place(_ tree: Tree) -> UInt64 {
         guard let node = tree.root.node else { return tree.root.page }
         let fill = pageSize * (tree.isSequential ? 9 : 5) / 10
         var top = place(node, fill: fill)

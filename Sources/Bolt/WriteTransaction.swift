@@ -2,6 +2,16 @@
 
 package import RuntimeCore
 
+/// The parts of a commit, in their order.
+package enum CommitPart: Sendable {
+    /// Pages that have become too small are merged.
+    case merging
+    /// What has changed gets its places in the file.
+    case placing
+    /// Pages and meta are written and synced.
+    case writing
+}
+
 /// The write transaction of a database: changes in memory until `commit`.
 ///
 /// Belongs to the database's thread. It sees its own changes; readers see none before `commit`
@@ -108,17 +118,21 @@ package final class WriteTransaction {
     /// After an error the committed state is the old one. When a page could not be written (a full
     /// disk) the transaction is still there: `commit` may be called again, with no changes in
     /// between, or `rollback`. After a failed sync the database refuses every further commit.
-    package func commit() throws(BoltError) {
+    ///
+    /// - Parameter finished: called at the end of each part, for whoever times them. A commit of
+    ///   nothing has no `writing`, and another attempt nothing else.
+    package func commit(finished: (CommitPart) -> Void = { _ in }) throws(BoltError) {
         precondition(phase != .ended)
         if database.isAbandoned { throw .abandoned(path: database.path) }
         if phase == .open {
-            try stage()
+            try stage(finished)
             if phase == .ended { return }
         }
         try database.makeRoom(for: meta.highWater)
         try PageWriter(pageSize: meta.pageSize, file: database.file).write(pages)
         try sync()
         try writeMeta()
+        finished(.writing)
         phase = .ended
         database.publish(meta, freed: freed)
         forget()
@@ -219,20 +233,27 @@ package final class WriteTransaction {
     }
 
     /// Gives every changed node its pages. The nodes cannot be changed after that.
-    private func stage() throws(BoltError) {
+    private func stage(_ finished: (CommitPart) -> Void) throws(BoltError) {
         var staging = TreeStaging(workspace) { [self] count in allocate(count) }
-        for name in trees.keys.sorted() {
-            let tree = trees[name]!
+        let ordered = trees.sorted { $0.key < $1.key }
+        for (_, tree) in ordered where tree.isChanged { staging.merge(tree) }
+        finished(.merging)
+        for (name, tree) in ordered {
             // A new bucket has no page yet, changed or not.
             guard tree.isChanged || isNew(name) else { continue }
-            enter(name, tree, root: staging.stage(tree))
+            enter(name, tree, root: staging.place(tree))
         }
         if let failure = workspace.failure {
             rollback()
             throw failure
         }
-        guard directory.isChanged else { return rollback() }
-        meta.rootPage = staging.stage(directory)
+        guard directory.isChanged else {
+            finished(.placing)
+            return rollback()
+        }
+        // The new roots had to be entered first; it is small.
+        staging.merge(directory)
+        meta.rootPage = staging.place(directory)
         if let failure = workspace.failure {
             rollback()
             throw failure
@@ -243,6 +264,7 @@ package final class WriteTransaction {
         if let list = database.storedList { freed.append(list) }
         pages = staging.pages.sorted { $0.run.first < $1.run.first }
         phase = .staged
+        finished(.placing)
     }
 
     /// Whether the directory still has the bucket without a root.

@@ -20,6 +20,10 @@ package final class Backend {
     /// Writes since the last commit, overwritten ones included.
     package private(set) var pendingOperations = 0
     package internal(set) var statistics = Statistics()
+    /// Tells how long the parts of commits take; without one nobody wants to know.
+    package var clock: (any Clock)?
+    /// Of the last commit that wrote something.
+    package private(set) var lastCommit = CommitTimes()
 
     let fileSystem: any FileSystem & Sendable
     let declared: [Bucket]
@@ -192,8 +196,20 @@ package final class Backend {
         try databaseStep { () throws(BoltError) in
             let transaction = database.beginWrite()
             buffer.apply(to: transaction, declared)
-            try transaction.commit()
+            try commit(transaction)
         }
+    }
+
+    private func commit(_ transaction: WriteTransaction) throws(BoltError) {
+        guard let clock else { return try transaction.commit() }
+        var times = CommitTimes()
+        var start = clock.now().monotonic
+        try transaction.commit { part in
+            let end = clock.now().monotonic
+            times[part] = end.nanoseconds(since: start)
+            start = end
+        }
+        lastCommit = times
     }
 
     // MARK: states

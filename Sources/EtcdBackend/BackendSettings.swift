@@ -1,5 +1,7 @@
 //  How the backend batches and bounds its work, and what it counts.
 
+import Bolt
+
 extension Backend {
     package struct Settings: Sendable {
         /// Longest time a write waits for its commit (etcd's `backend-batch-interval`).
@@ -30,5 +32,29 @@ extension Backend {
         /// Operations in those commits.
         package var operations = 0
         package var defragmentations = 0
+    }
+
+    /// How long the parts of a commit took, in nanoseconds.
+    package struct CommitTimes: Sendable, Equatable {
+        package fileprivate(set) var merging: UInt64 = 0
+        package fileprivate(set) var placing: UInt64 = 0
+        package fileprivate(set) var writing: UInt64 = 0
+
+        subscript(part: CommitPart) -> UInt64 {
+            get {
+                switch part {
+                case .merging: merging
+                case .placing: placing
+                case .writing: writing
+                }
+            }
+            set {
+                switch part {
+                case .merging: merging = newValue
+                case .placing: placing = newValue
+                case .writing: writing = newValue
+                }
+            }
+        }
     }
 }

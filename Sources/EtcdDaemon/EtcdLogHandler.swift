@@ -43,6 +43,7 @@ package struct EtcdLogHandler: LogHandler {
     private let sink: LogSink
     private let isJSON: Bool
     private let clock: any Clock
+    private let sampler = LogSampler()
 
     package init(name: String, sink: LogSink, isJSON: Bool, clock: any Clock) {
         self.name = name
@@ -62,17 +63,20 @@ package struct EtcdLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
+        let now = clock.now()
+        let text = "\(event.message)"
+        guard sampler.admits(event.level, text, at: now.monotonic) else { return }
         var fields = metadata
         if let added = event.metadata { fields.merge(added) { _, new in new } }
         let name = fields.removeValue(forKey: LogField.logger).map { "\($0)" } ?? name
         let caller = EtcdLogHandler.caller(event.file, event.line)
-        let time = TimestampText.microseconds(clock.now().wall)
+        let time = TimestampText.microseconds(now.wall)
         var line: [UInt8] = []
         if isJSON {
             line += Array("{\"level\":\"\(levelText(event.level))\",\"ts\":\"\(time)\"".utf8)
             if !name.isEmpty { line += Array(",\"logger\":\"\(name)\"".utf8) }
             line += Array(",\"caller\":\"\(caller)\",\"msg\":".utf8)
-            JSONValue.writeString(Bytes("\(event.message)"), into: &line)
+            JSONValue.writeString(Bytes(text), into: &line)
             if !fields.isEmpty { line.append(UInt8(ascii: ",")) }
             EtcdLogHandler.write(fields, into: &line)
             line.append(UInt8(ascii: "}"))
@@ -80,7 +84,7 @@ package struct EtcdLogHandler: LogHandler {
             let source = name.isEmpty ? "" : "\(name)\t"
             line += Array("\(time)\t\(levelText(event.level))\t\(source)\(caller)\t".utf8)
             // One line for each event, whatever it says.
-            line += Array("\(event.message)".utf8).map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }
+            line += text.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }
             if !fields.isEmpty {
                 line += Array("\t{".utf8)
                 EtcdLogHandler.write(fields, into: &line)

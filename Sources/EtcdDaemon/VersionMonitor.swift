@@ -9,7 +9,8 @@ import Raft
 import RuntimeCore
 
 /// Asks all members for their version every few seconds while this member leads, and proposes the
-/// least of them when it is higher than what was agreed.
+/// least of them when it is higher than what was agreed, or the target of a downgrade. Ends the
+/// downgrade once all members have heard of it.
 struct VersionMonitor: Sendable {
     let handler: RequestHandler
     let queries: ClusterQueries
@@ -35,10 +36,34 @@ struct VersionMonitor: Sendable {
 
     private func check() async {
         guard handler.status.role == .leader else { return }
-        var servers: [SemanticVersion?] = []
+        let answers = await ask()
+        guard handler.status.role == .leader else { return }
+        // Nobody waits for what is proposed: the next period sees whether it took effect.
+        let address = ReplyAddress(edge: edge, token: 0)
+        let target = handler.v3.downgrade.target
+        if let target, target.isAgreed(by: answers.map { $0?.cluster }) {
+            logger.info(
+                "the cluster has been downgraded", metadata: ["cluster-version": "\(target)"])
+            if case .failure(let error) = handler.endDowngrade(address: address) {
+                logger.warning("failed to cancel downgrade", metadata: ["error": "\(error.text)"])
+            }
+            return
+        }
+        let version = handler.members.snapshot.versionToPropose(
+            servers: answers.map { $0?.server }, downgradeTarget: target)
+        guard let version else { return }
+        let request = V2Request(
+            method: .put, path: Bytes("/0/version"), value: Bytes(version.description))
+        _ = handler.proposeV2(request, address: address)
+    }
+
+    /// One answer of every member; `nil` from those that do not give one.
+    private func ask() async -> [MemberVersions?] {
+        var answers: [MemberVersions?] = []
         for member in handler.members.list {
             if member.id == handler.members.localID {
-                servers.append(ownVersion)
+                let cluster = handler.members.clusterVersion.flatMap { SemanticVersion($0) }
+                answers.append(MemberVersions(server: ownVersion, cluster: cluster))
                 continue
             }
             let versions = await queries.versions(from: member.peerURLs, timeout: .seconds(1))
@@ -47,15 +72,9 @@ struct VersionMonitor: Sendable {
                     "failed to get version of a member",
                     metadata: ["remote-member-id": "\(member.id)"])
             }
-            servers.append(versions?.server)
+            answers.append(versions)
         }
-        guard handler.status.role == .leader,
-            let version = handler.members.snapshot.versionToPropose(servers: servers)
-        else { return }
-        let request = V2Request(
-            method: .put, path: Bytes("/0/version"), value: Bytes(version.description))
-        // Nobody waits: the next period sees whether it took effect.
-        _ = handler.proposeV2(request, address: ReplyAddress(edge: edge, token: 0))
+        return answers
     }
 }
 

@@ -4,23 +4,6 @@ import Glibc
 import RuntimeCore
 
 enum GoText {
-    /// A duration such as `10m59.322358947s`, `1.5ms` or `0s`.
-    static func duration(nanoseconds: UInt64) -> String {
-        switch nanoseconds {
-        case 0: return "0s"
-        case ..<1_000: return "\(nanoseconds)ns"
-        case ..<1_000_000: return fraction(nanoseconds, unit: 1_000, digits: 3) + "µs"
-        case ..<1_000_000_000: return fraction(nanoseconds, unit: 1_000_000, digits: 6) + "ms"
-        default: break
-        }
-        let minutes = nanoseconds / 60_000_000_000
-        let rest = nanoseconds % 60_000_000_000
-        let seconds = fraction(rest, unit: 1_000_000_000, digits: 9) + "s"
-        if minutes == 0 { return seconds }
-        if minutes < 60 { return "\(minutes)m\(seconds)" }
-        return "\(minutes / 60)h\(minutes % 60)m\(seconds)"
-    }
-
     /// RFC 3339 with up to nine decimals, in the zone of the process.
     static func time(_ time: WallTime) -> String {
         let billion: Int64 = 1_000_000_000
@@ -79,10 +62,6 @@ enum GoText {
         }
         while digits.count > 1, digits.last == UInt8(ascii: "0") { digits.removeLast() }
         return (digits, exponent)
-    }
-
-    private static func fraction(_ value: UInt64, unit: UInt64, digits: Int) -> String {
-        String(value / unit) + decimals(value % unit, digits: digits)
     }
 
     /// `.` and the decimals without trailing zeros; nothing for 0.

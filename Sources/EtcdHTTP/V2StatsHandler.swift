@@ -47,7 +47,7 @@ struct V2StatsHandler: Sendable {
         let state = handler.status.role.statisticsText
         let began = statistics.leaderStartTime
         let age = handler.clock.now().wall.unixNanoseconds - began.unixNanoseconds
-        let uptime = GoText.duration(nanoseconds: UInt64(max(0, age)))
+        let uptime = DurationText.text(nanoseconds: UInt64(max(0, age)))
         var body = Array("{\"name\":".utf8)
         JSONValue.writeString(Bytes(members.local?.name ?? ""), into: &body)
         let text =

@@ -132,7 +132,7 @@ struct Applier {
         var error: ServerError?
         if case .now(.failure(let refusal)) = answer { error = refusal }
         if let operation = AppliedOperation(request.kind) {
-            timer.applied(operation, error: error, request: RequestText.applied(request))
+            timer.applied(operation, refusal: error, request: RequestText.applied(request))
         }
         guard case .alarm(let alarm) = request.kind, error == nil, alarm.action != .get,
             alarm.alarm != .none
@@ -151,7 +151,7 @@ struct Applier {
         case .answer(let answer):
             let error: V2Error? = if case .failure(let error) = answer { error } else { nil }
             timer.applied(
-                AppliedOperation(request.method), error: error,
+                AppliedOperation(request.method), refusal: error,
                 request: RequestText.applied(request))
             // Only the member that proposed a request can have somebody waiting for it.
             if request.id >> 48 == members.localID.rawValue & 0xFFFF,

@@ -1,6 +1,7 @@
 //  How long applying takes, by operation (spec operations 1.1).
 
 import EtcdProto
+import EtcdV2Store
 import Logging
 import RuntimeCore
 
@@ -177,22 +178,49 @@ final class ApplyTimer {
         last = clock.now().monotonic
     }
 
-    /// The time since the entry before is counted for `operation`, and told when it was long.
+    /// Counts the time since the entry before, and tells when it was long or the request failed.
     func applied(
-        _ operation: AppliedOperation, error: (any Error)?, request: @autoclosure () -> String
+        _ operation: AppliedOperation, refusal: ServerError?, request: @autoclosure () -> String
     ) {
+        // What has been compacted already is as good as done (etcd's rule).
+        let failure = refusal == .compacted ? nil : refusal
+        let took = count(operation, succeeded: failure == nil)
+        tellIfSlow(took, request(), error: refusal?.text ?? "")
+        guard let failure else { return }
+        logger.warning(
+            "failed to apply request",
+            metadata: [
+                "took": "\(DurationText.text(nanoseconds: took))", "request": "\(request())",
+                "response": "", "error": "\(failure.text)",
+            ])
+    }
+
+    /// As above, but a refusal is an everyday answer of the v2 API.
+    func applied(
+        _ operation: AppliedOperation, refusal: V2Error?, request: @autoclosure () -> String
+    ) {
+        let took = count(operation, succeeded: refusal == nil)
+        tellIfSlow(took, request(), error: refusal.map { "\($0)" } ?? "")
+    }
+
+    private func count(_ operation: AppliedOperation, succeeded: Bool) -> UInt64 {
         let now = clock.now().monotonic
         let took = now.nanoseconds(since: last)
         last = now
-        metrics.applies.observe(operation, succeeded: error == nil, nanoseconds: took)
+        metrics.applies.observe(operation, succeeded: succeeded, nanoseconds: took)
+        return took
+    }
+
+    private func tellIfSlow(
+        _ took: UInt64, _ request: @autoclosure () -> String, error: @autoclosure () -> String
+    ) {
         guard took > slowMilliseconds * 1_000_000 else { return }
         metrics.slowApplies.add()
         logger.warning(
             "apply request took too long",
             metadata: [
                 "took": "\(took / 1_000_000)ms", "expected-duration": "\(slowMilliseconds)ms",
-                "prefix": "", "request": "\(request())", "response": "",
-                "error": "\(error.map { "\($0)" } ?? "")",
+                "prefix": "", "request": "\(request())", "response": "", "error": "\(error())",
             ])
     }
 }

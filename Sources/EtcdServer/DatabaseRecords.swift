@@ -3,7 +3,7 @@
 
 package import EtcdBackend
 import EtcdMVCC
-import EtcdMembership
+package import EtcdMembership
 import Protobuf
 package import Raft
 package import RuntimeCore
@@ -16,6 +16,11 @@ package struct DowngradeState: Sendable, Hashable {
     package init(targetVersion: String = "", isEnabled: Bool = false) {
         self.targetVersion = targetVersion
         self.isEnabled = isEnabled
+    }
+
+    /// `nil` when no downgrade is under way.
+    package var target: SemanticVersion? {
+        isEnabled ? SemanticVersion(targetVersion)?.line : nil
     }
 }
 

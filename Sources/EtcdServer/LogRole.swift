@@ -36,7 +36,7 @@ package struct LogRole: Role {
     private var isStopped = false
     /// The next segment is made ready in steps while nothing else is to do.
     private var mustPrepare = true
-    /// Recent syncs, in nanoseconds: each counts an eighth.
+    /// Recent writes with their syncs, in nanoseconds: each counts an eighth.
     private var usualSync: UInt64 = 2 * LogRole.quickSyncNanoseconds
 
     /// What an event loop may be held up for without anybody noticing.
@@ -155,12 +155,23 @@ package struct LogRole: Role {
         throws(WALError)
     {
         let start = clock.now().monotonic
-        try wal.append(entries: entries, hardState: hardState, mustSync: mustSync)
+        try wal.write(entries: entries, hardState: hardState)
+        let written = clock.now().monotonic
+        metrics.walWrite.observe(nanoseconds: written.nanoseconds(since: start))
+        if mustSync {
+            try wal.sync()
+            note(entries, start: start, written: written, synced: clock.now().monotonic)
+        }
+        try wal.cutIfFull()
         mustPrepare = wal.canPrepareNextSegment
-        guard mustSync else { return }
-        let took = clock.now().monotonic.nanoseconds(since: start)
-        usualSync = (usualSync * 7 + took) / 8
+    }
+
+    private mutating func note(
+        _ entries: [Entry], start: Instant, written: Instant, synced: Instant
+    ) {
+        usualSync = (usualSync * 7 + synced.nanoseconds(since: start)) / 8
         status.publish(isLogQuick: usualSync < LogRole.quickSyncNanoseconds)
+        let took = synced.nanoseconds(since: written)
         metrics.walSync.observe(nanoseconds: took)
         metrics.walWriteBytes.add(UInt64(entries.reduce(0) { $0 + $1.data.count + 32 }))
         if took > settings.slowSyncMilliseconds * 1_000_000 {

@@ -16,6 +16,7 @@ package final class ReplicaMetrics: Sendable {
     private let refusedPromotions = Mutex<[String: UInt64]>([:])
     let snapshotsBeingApplied = Atomic<Int>(0)
     package let slowApplies = Counter()
+    package let walWrite = Histogram(first: 0.001, count: 14)
     package let walSync = Histogram(first: 0.001, count: 14)
     package let walWriteBytes = Counter()
     package let snapshotSave = Histogram(first: 0.001, count: 14)
@@ -105,6 +106,10 @@ package final class ReplicaMetrics: Sendable {
             "etcd_disk_wal_fsync_duration_seconds",
             "The latency distributions of fsync called by WAL.",
             [("", walSync)])
+        text.histogram(
+            "etcd_disk_wal_write_duration_seconds",
+            "The latency distributions of write called by WAL.",
+            [("", walWrite)])
         text.gauge(
             "etcd_disk_wal_write_bytes_total", "Total number of bytes written in WAL.",
             Double(walWriteBytes.total))

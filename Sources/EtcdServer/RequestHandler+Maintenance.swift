@@ -115,9 +115,7 @@ extension RequestHandler {
         guard let target = SemanticVersion(downgradeTarget: request.version) else {
             return .wrongDowngradeVersionFormat
         }
-        guard target == SemanticVersion(major: version.major, minor: version.minor - 1) else {
-            return .invalidDowngradeTarget
-        }
+        guard target == version.lineBelow else { return .invalidDowngradeTarget }
         return v3.downgrade.isEnabled ? .downgradeInProgress : nil
     }
 
@@ -129,6 +127,11 @@ extension RequestHandler {
         let target =
             request.action == .enable ? SemanticVersion(downgradeTarget: request.version) : nil
         return proposeDowngrade(target: target, context, address)
+    }
+
+    /// Ends a downgrade that has come to its end; the leader itself asks. Reply: `.v3(.downgrade)`.
+    package func endDowngrade(address: ReplyAddress) -> Result<RequestID, ServerError> {
+        proposeDowngrade(target: nil, CallContext(), address)
     }
 
     private func proposeDowngrade(

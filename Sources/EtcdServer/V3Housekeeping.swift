@@ -57,6 +57,7 @@ struct V3Housekeeping {
         compactor = AutoCompactor(mode: compaction)
         nextCheck = now.monotonic
         self.ids = ids
+        keyspace.backend.clock = clock
     }
 
     var wakeAt: Instant? {
@@ -189,7 +190,7 @@ struct V3Housekeeping {
             }
             commitNotBefore = nil
             let took = clock.now().monotonic.nanoseconds(since: start)
-            keyspace.views.metrics.backendCommit.observe(nanoseconds: took)
+            keyspace.views.metrics.committed(in: took, keyspace.backend.lastCommit)
             if mustAnswer { answerCompactions(&replies) }
             return nil
         } catch {

@@ -20,7 +20,10 @@ package final class V3Metrics: Sendable {
     let leasesRenewed = Counter()
     let leasesExpired = Counter()
     let leaseTTL = Histogram(first: 1, count: 24)
-    let backendCommit = Histogram(first: 0.001, count: 14)
+    private let backendCommit = Histogram(first: 0.001, count: 14)
+    private let commitMerging = Histogram(first: 0.001, count: 14)
+    private let commitPlacing = Histogram(first: 0.001, count: 14)
+    private let commitWriting = Histogram(first: 0.001, count: 14)
     let compactionPause = Histogram(first: 1, count: 13)
     let indexCompactionPause = Histogram(first: 0.5, count: 14)
     let compactionTotal = Histogram(first: 100, count: 14)
@@ -54,6 +57,29 @@ package final class V3Metrics: Sendable {
     func count(_ request: PutRequest) {
         puts.add()
         putBytes.add(UInt64(request.key.count + request.value.count))
+    }
+
+    /// A commit of the database, in nanoseconds.
+    func committed(in nanoseconds: UInt64, _ parts: Backend.CommitTimes) {
+        commitMerging.observe(nanoseconds: parts.merging)
+        commitPlacing.observe(nanoseconds: parts.placing)
+        commitWriting.observe(nanoseconds: parts.writing)
+        backendCommit.observe(nanoseconds: nanoseconds)
+    }
+
+    /// Merging, placing and writing under the names of bbolt.
+    fileprivate func writeCommits(into text: inout MetricsText) {
+        text.histogram(
+            "etcd_disk_backend_commit_duration_seconds",
+            "The latency distributions of commit called by backend.", [("", backendCommit)])
+        for (part, histogram) in [
+            ("rebalance", commitMerging), ("spill", commitPlacing), ("write", commitWriting),
+        ] {
+            text.histogram(
+                "etcd_debugging_disk_backend_commit_\(part)_duration_seconds",
+                "The latency distributions of commit.\(part) called by bboltdb backend.",
+                [("", histogram)])
+        }
     }
 
     private struct Operations {
@@ -213,10 +239,7 @@ extension V3Views {
     }
 
     private func writeDisk(into text: inout MetricsText) {
-        text.histogram(
-            "etcd_disk_backend_commit_duration_seconds",
-            "The latency distributions of commit called by backend.",
-            [("", metrics.backendCommit)])
+        metrics.writeCommits(into: &text)
         text.histogram(
             "etcd_disk_backend_defrag_duration_seconds",
             "The latency distribution of backend defragmentation.",

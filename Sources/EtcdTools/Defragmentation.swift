@@ -57,8 +57,8 @@ enum Defragmentation {
     private static func fields(_ path: String, _ backend: Backend) -> KeyValuePairs<String, String>
     {
         [
-            "path": path, "current-db-size": ResultFormat.size(backend.views.sizeBytes),
-            "current-db-size-in-use": ResultFormat.size(backend.views.inUseBytes),
+            "path": path, "current-db-size": SizeText.text(backend.views.sizeBytes),
+            "current-db-size-in-use": SizeText.text(backend.views.inUseBytes),
         ]
     }
 

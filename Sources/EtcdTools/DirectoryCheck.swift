@@ -65,7 +65,7 @@ enum DirectoryCheck {
         if let database = survey.database {
             let revision = database.revision.map { ", revision \($0)" } ?? ""
             lines.append(
-                "database: \(ResultFormat.size(database.sizeBytes))\(revision), entries up to "
+                "database: \(SizeText.text(database.sizeBytes))\(revision), entries up to "
                     + "\(database.applied)")
         }
         return lines

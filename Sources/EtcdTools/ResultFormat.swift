@@ -67,21 +67,4 @@ enum ResultFormat {
         }
         return line + row(headings) { $0 / 2 } + line + rows.map { row($0) { $0 } }.joined() + line
     }
-
-    /// A number of bytes as etcd shows it to people: powers of 1000, two digits at most below 10.
-    static func size(_ bytes: Int) -> String {
-        let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
-        if bytes < 10 { return "\(bytes) B" }
-        var unit = 0
-        var scale = 1.0
-        while unit + 1 < units.count, Double(bytes) / scale >= 1_000 {
-            scale *= 1_000
-            unit += 1
-        }
-        let tenths = (Double(bytes) / scale * 10 + 0.5).rounded(.down)
-        // Go prints halves without digits as the even neighbour.
-        return tenths < 100
-            ? "\(Int(tenths) / 10).\(Int(tenths) % 10) \(units[unit])"
-            : "\(Int((tenths / 10).rounded(.toNearestOrEven))) \(units[unit])"
-    }
 }

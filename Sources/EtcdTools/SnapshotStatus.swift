@@ -52,7 +52,7 @@ struct SnapshotStatus: Sendable, Equatable {
                 number: Int64(totalKeys)),
             ToolResult.Field(
                 json: "totalSize", fields: "Size", table: "total size",
-                shown: ResultFormat.size(totalBytes), number: Int64(totalBytes)),
+                shown: SizeText.text(totalBytes), number: Int64(totalBytes)),
         ])
     }
 

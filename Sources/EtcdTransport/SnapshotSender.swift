@@ -12,9 +12,14 @@ import RuntimeCore
 final class SnapshotSender: Sendable {
     /// What `running` holds, and whether more may come. Confined to the peer's loop.
     private struct Running {
-        var uploads: [UInt64: any HTTPClientUpload] = [:]
+        var uploads: [UInt64: Upload] = [:]
         var nextNumber: UInt64 = 0
         var isStopped = false
+    }
+
+    private struct Upload {
+        let call: any HTTPClientUpload
+        let reminder: RepeatedTask
     }
 
     private struct Transfer: Sendable {
@@ -52,7 +57,7 @@ final class SnapshotSender: Sendable {
     func stop() {
         context.loop.execute {
             self.running.value.isStopped = true
-            for upload in Array(self.running.value.uploads.values) { upload.cancel() }
+            for upload in Array(self.running.value.uploads.values) { upload.call.cancel() }
         }
     }
 
@@ -72,6 +77,7 @@ final class SnapshotSender: Sendable {
             details: [
                 "snapshot-index": "\(message.snapshot?.metadata.index ?? 0)",
                 "remote-peer-id": "\(context.peer)", "bytes": "\(body.length)",
+                "size": "\(SizeText.text(body.length))",
             ])
         var headers = context.identity.requestHeaders()
         headers.add(name: "Content-Type", value: "application/octet-stream")
@@ -84,14 +90,27 @@ final class SnapshotSender: Sendable {
             stallTimeout: context.snapshots.stallTimeout,
             answerTimeout: context.snapshots.answerTimeout, maximumBody: 64 << 10)
         running.value.nextNumber += 1
-        running.value.uploads[number] = upload
+        let pause = context.snapshots.reminderInterval
+        running.value.uploads[number] = Upload(
+            call: upload,
+            reminder: context.loop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { _ in
+                self.remind(of: transfer)
+            })
         upload.response.whenComplete { result in
             self.finished(PeerPostOutcome(result), transfer)
         }
     }
 
+    private func remind(of transfer: Transfer) {
+        let took = context.clock.now().monotonic.nanoseconds(since: transfer.start)
+        let duration = DurationText.text(nanoseconds: took)
+        context.logger.info(
+            "snapshotting taking too long to transfer",
+            metadata: transfer.details.merging(["transferring duration": "\(duration)"]) { $1 })
+    }
+
     private func finished(_ outcome: PeerPostOutcome, _ transfer: Transfer) {
-        running.value.uploads[transfer.number] = nil
+        running.value.uploads.removeValue(forKey: transfer.number)?.reminder.cancel()
         context.snapshots.endSending()
         let now = context.clock.now().monotonic
         let seconds = Double(now.nanoseconds(since: transfer.start)) / 1e9

@@ -26,6 +26,7 @@ package final class SnapshotTransfers: Sendable {
     let background: NIOThreadPool
     let stallTimeout: TimeAmount
     let answerTimeout: TimeAmount
+    let reminderInterval: TimeAmount
     /// Received databases, in seconds: from their first byte until they are durable, and the end
     /// of it, in which they are made durable.
     let saving = PeerDistributionRecorder(first: 0.1, count: 10)
@@ -38,14 +39,17 @@ package final class SnapshotTransfers: Sendable {
     ///   - stallTimeout: a transfer that does not move for so long has failed. There is no limit
     ///     for all of it: a large database may take its time.
     ///   - answerTimeout: for the receiver of the last byte to make it durable and say so.
+    ///   - reminderInterval: how often the log hears of a transfer that takes long (etcd's value).
     package init(
         files: any SnapshotFiles, background: NIOThreadPool = .singleton,
-        stallTimeout: TimeAmount = .seconds(30), answerTimeout: TimeAmount = .minutes(5)
+        stallTimeout: TimeAmount = .seconds(30), answerTimeout: TimeAmount = .minutes(5),
+        reminderInterval: TimeAmount = .seconds(30)
     ) {
         self.files = files
         self.background = background
         self.stallTimeout = stallTimeout
         self.answerTimeout = answerTimeout
+        self.reminderInterval = reminderInterval
     }
 
     /// False when there are too many already; otherwise `endSending` must follow.

@@ -52,7 +52,7 @@ extension WAL {
     ///
     /// The batch is in the log already, so a full disk is no reason to fail it: the current segment
     /// then grows beyond its size until there is room for a new one.
-    func cutIfFull() throws(WALError) {
+    package func cutIfFull() throws(WALError) {
         guard tail.offset >= segmentBytes else { return }
         try finishTail()
         let candidate: SegmentPreparation.Candidate

@@ -69,6 +69,14 @@ package final class WAL {
     package func append(entries: [Entry], hardState: HardState?, mustSync: Bool)
         throws(WALError)
     {
+        try write(entries: entries, hardState: hardState)
+        if mustSync { try sync() }
+        try cutIfFull()
+    }
+
+    /// The first step of `append`, for an owner who times them. `sync`, where the batch asks for
+    /// it, and `cutIfFull` must follow; of the three only this one throws `.noSpace`.
+    package func write(entries: [Entry], hardState: HardState?) throws(WALError) {
         try checkUsable()
         let state = hardState == .initial ? nil : hardState
         encoder.begin(checksum: checksum)
@@ -77,8 +85,6 @@ package final class WAL {
         try writeEncoded()
         if let last = entries.last { lastIndex = last.index }
         if let state { self.hardState = state }
-        if mustSync { try sync() }
-        try cutIfFull()
     }
 
     /// Notes, durably, that a snapshot file is durable.
@@ -126,7 +132,8 @@ package final class WAL {
         return WALError(.unusable, text)
     }
 
-    func sync() throws(WALError) {
+    /// All that was written so far is durable on return.
+    package func sync() throws(WALError) {
         guard hasUnsynced else { return }
         do throws(FileError) {
             try tail.segment.file.sync()

@@ -38,15 +38,20 @@ import Testing
         let database = try FaultTests.database(disk)
         let free = database.freeBytes
         let transaction = FaultTests.large(database)
+        var finished: [CommitPart] = []
         for writes in 0..<2 {
             disk.writesLeft = writes
-            let error = #expect(throws: BoltError.self) { try transaction.commit() }
+            let error = #expect(throws: BoltError.self) {
+                try transaction.commit { finished.append($0) }
+            }
             #expect(FaultTests.kind(error) == .noSpace)
             #expect(contents(of: database.snapshots.pin()) == ["key": ["a": "1"]])
         }
         #expect(database.freeBytes <= free)
         disk.writesLeft = nil
-        try transaction.commit()
+        try transaction.commit { finished.append($0) }
+        // Only writing is tried again.
+        #expect(finished == [.merging, .placing, .writing])
         #expect(database.check() == [])
         #expect(contents(of: database.snapshots.pin())["key"]?.count == 2_001)
     }

@@ -2,9 +2,21 @@
 
 import RuntimeCore
 import RuntimePosix
+import Synchronization
 import Testing
 
 @testable import EtcdBackend
+
+/// From one reading to the next twice as long passes as between the two before.
+private final class SlowingClock: RuntimeCore.Clock {
+    private let readings = Atomic<UInt64>(0)
+
+    func now() -> Moment {
+        let reading = readings.wrappingAdd(1, ordering: .relaxed).oldValue
+        return Moment(
+            monotonic: Instant(nanoseconds: 1 << reading), wall: WallTime(unixNanoseconds: 0))
+    }
+}
 
 @Suite("Commits")
 struct CommitTests {
@@ -57,6 +69,20 @@ struct CommitTests {
         #expect(again.get(TestBuckets.meta, key: Bytes("index")) == [7])
         try again.commit()
         #expect(again.statistics.commits == 0)
+    }
+
+    @Test("with a clock, each part of a commit is timed")
+    func parts() throws {
+        let backend = try openBackend(directory)
+        backend.put(TestBuckets.meta, key: [1], value: [1])
+        try backend.commit()
+        #expect(backend.lastCommit == Backend.CommitTimes())
+        backend.clock = SlowingClock()
+        backend.delete(TestBuckets.meta, key: [1])
+        try backend.commit()
+        #expect(backend.lastCommit.merging == 1)
+        #expect(backend.lastCommit.placing == 2)
+        #expect(backend.lastCommit.writing == 4)
     }
 
     @Test("pending writes are visible at once and gone after a close without commit")

@@ -125,9 +125,16 @@ struct ClusterTests {
 
 @Suite("Cluster version")
 struct VersionTests {
-    private func proposed(_ current: String?, _ servers: [String?]) -> String? {
+    private func versions(_ texts: [String?]) -> [SemanticVersion?] {
+        texts.map { $0.flatMap { SemanticVersion($0) } }
+    }
+
+    private func proposed(_ current: String?, _ servers: [String?], target: String? = nil)
+        -> String?
+    {
         Cluster(version: current).versionToPropose(
-            servers: servers.map { $0.flatMap { SemanticVersion($0) } })?.description
+            servers: versions(servers), downgradeTarget: target.flatMap { SemanticVersion($0) })?
+            .description
     }
 
     @Test("the least version, only upwards, 3.0 while somebody is silent")
@@ -137,6 +144,29 @@ struct VersionTests {
         #expect(proposed("3.0.0", ["3.5.33", nil]) == nil)
         #expect(proposed("3.4.0", ["3.5.33", "3.5.1"]) == "3.5.0")
         #expect(proposed("3.5.0", ["3.5.33", "3.4.23"]) == nil)
+    }
+
+    @Test("downwards only to the target of a downgrade, one minor below, when everybody answers")
+    func downgrade() {
+        let mixed: [String?] = ["3.5.33", "3.4.23"]
+        #expect(proposed("3.5.0", mixed, target: "3.4.0") == "3.4.0")
+        #expect(proposed("3.5.0", mixed + [nil], target: "3.4.0") == nil)
+        #expect(proposed("3.5.0", ["3.5.33", "3.5.1"], target: "3.4.0") == nil)
+        #expect(proposed("3.5.0", ["3.5.33", "3.3.27"], target: "3.4.0") == nil)
+        #expect(proposed("3.5.0", ["3.5.33", "3.3.27"], target: "3.3.0") == nil)
+        #expect(proposed("3.5.0", mixed, target: "3.3.0") == nil)
+        #expect(proposed("4.5.0", mixed, target: "3.4.0") == nil)
+        #expect(proposed("3.4.0", mixed, target: "3.4.0") == nil)
+        // Whoever goes back to the old release before the end gives it up.
+        #expect(proposed("3.4.0", ["3.5.33", "3.5.1"], target: "3.4.0") == "3.5.0")
+    }
+
+    @Test("a downgrade has ended when all members have its target for the cluster's version")
+    func downgradeEnds() {
+        let target = SemanticVersion(major: 3, minor: 4)
+        #expect(target.isAgreed(by: versions(["3.4.0", "3.4.0", "3.4.0"])))
+        #expect(!target.isAgreed(by: versions(["3.4.0", "3.5.0", "3.4.0"])))
+        #expect(!target.isAgreed(by: versions(["3.4.0", nil, "3.4.0"])))
     }
 
     @Test("texts that are no versions", arguments: ["", "3", "3.5", "a.b.c", "3.5.x", "-1.0.0"])

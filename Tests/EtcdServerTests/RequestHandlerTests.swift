@@ -102,6 +102,21 @@ struct RequestHandlerTests {
         #expect(refusal(result) == expected)
     }
 
+    @Test("the leader ends a downgrade by a request of its own, that names no version")
+    func downgradeEnds() throws {
+        let fixture = Fixture()
+        #expect(refusal(fixture.handler.endDowngrade(address: fixture.address())) == nil)
+        let proposal = try #require(fixture.port.proposals.first)
+        guard case .normal(let data) = proposal.payload,
+            case .internalRequest(let request) = try EntryPayload.decode(data),
+            case .downgradeInfoSet(let info) = request.kind
+        else {
+            Issue.record("something else was proposed: \(proposal.payload)")
+            return
+        }
+        #expect(!info.enabled && info.ver.isEmpty)
+    }
+
     @Test("a timeout says what it knows of the reason")
     func timeouts() {
         let fixture = Fixture()

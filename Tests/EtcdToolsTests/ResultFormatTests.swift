@@ -5,18 +5,6 @@ import Testing
 @testable import EtcdTools
 
 @Suite struct ResultFormatTests {
-    @Test(
-        "Sizes for people are those of etcd",
-        arguments: [
-            (0, "0 B"), (9, "9 B"), (10, "10 B"), (999, "999 B"), (1_000, "1.0 kB"),
-            (9_949, "9.9 kB"), (9_950, "10 kB"), (20_480, "20 kB"), (21_500, "22 kB"),
-            (999_999, "1000 kB"), (1_000_000, "1.0 MB"), (16_777_216, "17 MB"),
-            (2_147_483_648, "2.1 GB"),
-        ])
-    func sizes(_ bytes: Int, _ text: String) {
-        #expect(ResultFormat.size(bytes) == text)
-    }
-
     private static let result = ToolResult(values: [
         ToolResult.Field(
             json: "hash", fields: "Hash", table: "hash", shown: "af3c97df", number: 2_939_983_839),

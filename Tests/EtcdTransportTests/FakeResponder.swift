@@ -88,6 +88,7 @@ struct TestClock: RuntimeCore.Clock {
     }
 }
 
+let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 let localID: MemberID = 0xA
 let remoteID: MemberID = 0xB
 let removedID: MemberID = 0xDEAD
@@ -102,11 +103,12 @@ func makeDirectory(local: MemberID = localID, _ members: [Member]) -> MemberDire
 func makeTransport(
     local: MemberID = localID, urls: [String] = ["http://127.0.0.1:1"], members: MemberDirectory,
     loop: any EventLoop, client: HTTPClient, delegate: RecordingDelegate,
-    snapshots: SnapshotTransfers = SnapshotTransfers(files: MemorySnapshots())
+    snapshots: SnapshotTransfers = SnapshotTransfers(files: MemorySnapshots()),
+    logger: Logger = quiet
 ) -> PeerTransport {
     PeerTransport(
         settings: PeerTransport.Settings(
             localID: local, clusterID: testClusterID, localPeerURLs: urls),
         members: members, client: client, loops: [loop], clock: TestClock(), delegate: delegate,
-        snapshots: snapshots, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        snapshots: snapshots, logger: logger)
 }

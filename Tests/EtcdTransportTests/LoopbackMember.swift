@@ -3,6 +3,7 @@
 import EtcdMembership
 import EtcdNet
 import EtcdTransport
+import Logging
 import NIOCore
 import Raft
 import RuntimeCore
@@ -37,7 +38,7 @@ final class LoopbackMember: Sendable {
     init(
         _ id: MemberID, loops: EventLoops, removed: [MemberID] = [],
         snapshots: SnapshotTransfers = SnapshotTransfers(files: MemorySnapshots()),
-        services: (any PeerServices)? = nil
+        services: (any PeerServices)? = nil, logger: Logger = quiet
     ) async throws {
         let handler = LateHandler()
         listener = try await Listener.bind(
@@ -48,7 +49,8 @@ final class LoopbackMember: Sendable {
             cluster: Cluster(members: [member], removed: removed))
         transport = makeTransport(
             local: id, urls: member.peerURLs, members: directory, loop: loops.next(),
-            client: HTTPClient(loops: loops), delegate: delegate, snapshots: snapshots)
+            client: HTTPClient(loops: loops), delegate: delegate, snapshots: snapshots,
+            logger: logger)
         handler.set(
             PeerHTTPHandler(transport: transport, versionJSON: { [] }, services: services))
     }

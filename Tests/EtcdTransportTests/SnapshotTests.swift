@@ -4,6 +4,7 @@ import EtcdMembership
 import EtcdNet
 import EtcdTransport
 import Glibc
+import Logging
 import NIOCore
 import Raft
 import RuntimeCore
@@ -27,12 +28,16 @@ private func framed(_ message: Message) -> [UInt8] {
 struct SnapshotTests {
     /// Two members, of which the first knows the second.
     private func withMembers(
-        files: MemorySnapshots, stallTimeout: TimeAmount = .seconds(30), removed: [MemberID] = [],
+        files: MemorySnapshots, stallTimeout: TimeAmount = .seconds(30),
+        reminderInterval: TimeAmount = .seconds(30), removed: [MemberID] = [],
+        logger: Logger = quiet,
         _ body: (LoopbackMember, LoopbackMember) async throws -> Void
     ) async throws {
         try await withLoops { loops in
-            let transfers = SnapshotTransfers(files: files, stallTimeout: stallTimeout)
-            let first = try await LoopbackMember(1, loops: loops, snapshots: transfers)
+            let transfers = SnapshotTransfers(
+                files: files, stallTimeout: stallTimeout, reminderInterval: reminderInterval)
+            let first = try await LoopbackMember(
+                1, loops: loops, snapshots: transfers, logger: logger)
             let second = try await LoopbackMember(
                 2, loops: loops, removed: removed, snapshots: transfers)
             first.transport.add(second.member)
@@ -117,6 +122,31 @@ struct SnapshotTests {
             gate.open()
             #expect(try await settled(files).databases.isEmpty)
             #expect(second.delegate.record.messages.isEmpty)
+        }
+    }
+
+    @Test("the log hears of a transfer that takes long, as long as it does")
+    func reminders() async throws {
+        let log = RecordedLog()
+        let gate = Gate()
+        defer { gate.open() }
+        try await withMembers(
+            files: MemorySnapshots(), reminderInterval: .milliseconds(5), logger: log.logger
+        ) { first, _ in
+            let text = "snapshotting taking too long to transfer"
+            let message = snapshotMessage(index: 9)
+            first.transport.sendSnapshot(
+                message, database: TestImage(bytes: 1_000_000, gate: gate))
+            while log.fields(of: text).count < 2 { try await Task.sleep(for: .milliseconds(2)) }
+            gate.open()
+            _ = try await first.delegate.wait { !$0.snapshots.isEmpty }
+            let told = log.fields(of: text)
+            #expect(told[1]["bytes"] == "\(1_000_000 + framed(message).count)")
+            #expect(told[1]["size"] == "1.0 MB")
+            #expect(told[1]["remote-peer-id"] == "2")
+            #expect(told[1]["transferring duration"] != nil)
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(log.fields(of: text).count == told.count)
         }
     }
 

@@ -54,11 +54,12 @@ def rotating(path, more=""):
 
 
 def fill(member, log):
-    """More than a megabyte of lines: at debug, every unary call is told."""
+    """More than a megabyte of lines: at debug, every unary call is told, up to a hundred in a
+    second; each byte of these keys takes five in the log."""
+    ranges = [{"request_range": {"key": bytes(256)}}] * 10
     with Client(member.client) as client:
-        for _ in range(9):
-            for _ in range(400):
-                client.call("Put", key=b"k" * 250, value=b"v")
+        for _ in range(90):
+            assert client.call("Txn", success=ranges, failure=ranges).ok
             if len(list(log.parent.iterdir())) > 1:
                 return
 
@@ -144,6 +145,25 @@ def test_slow_requests_are_told(start):
     slow = next(li for li in lines(member.log()) if li["msg"] == "apply request took too long")
     assert "request_put" in slow["request"] and slow["expected-duration"] == "1ms"
     assert slow["took"].endswith("ms")
+    assert "secret" not in member.log()
+
+
+def test_refused_requests_are_told(start):
+    """At apply; what has been compacted already is no failure, nor is a refusal of the v2 API."""
+    member = start()
+    with Client(member.client) as client:
+        refused = client.call("Put", key=b"key", value=b"secret", lease=99)
+        assert refused.code == "NOT_FOUND"
+        client.put(b"k", b"1")
+        assert client.call("Compact", revision=2).ok
+        assert client.call("Compact", revision=1).code == "OUT_OF_RANGE"
+    assert member.delete("/missing").status == 404
+    assert member.put("/last", "1").status == 201
+    told = [line for line in lines(member.log()) if line["msg"] == "failed to apply request"]
+    assert len(told) == 1 and told[0]["level"] == "warn"
+    assert 'put:<key:"key" value_size:6 lease:99 >' in told[0]["request"]
+    assert told[0]["error"] == refused.message and told[0]["response"] == ""
+    assert re.fullmatch(r"\d+(\.\d+)?(ns|µs|ms|s)", told[0]["took"])
     assert "secret" not in member.log()
 
 

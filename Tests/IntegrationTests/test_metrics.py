@@ -61,6 +61,10 @@ OTHERS = {
     "histogram": """etcd_server_apply_duration_seconds etcd_server_range_duration_seconds
         etcd_network_snapshot_send_total_duration_seconds
         etcd_network_snapshot_receive_total_duration_seconds
+        etcd_disk_wal_write_duration_seconds
+        etcd_debugging_disk_backend_commit_rebalance_duration_seconds
+        etcd_debugging_disk_backend_commit_spill_duration_seconds
+        etcd_debugging_disk_backend_commit_write_duration_seconds
         etcd_disk_backend_defrag_duration_seconds etcd_disk_backend_snapshot_duration_seconds
         etcd_snap_fsync_duration_seconds etcd_snap_db_save_total_duration_seconds
         etcd_snap_db_fsync_duration_seconds
@@ -77,7 +81,6 @@ NOT_OURS = {
     r"go_.*|process_virtual_memory_max_bytes|promhttp_.*": "of Go and its library",
     r"etcd_grpc_proxy_.*": "there is no grpc-proxy here",
     r"etcd_http_.*": "names of 2.3",
-    r"etcd_debugging_disk_backend_commit_.*": "parts of a commit that ours does not have",
 }
 # Names that promtool would have chosen otherwise are etcd's.
 CHOSEN_BY_ETCD = ("non-counter metrics should not have \"_total\" suffix",
@@ -225,6 +228,7 @@ def test_counters_count_the_load(start):
         for lease in leases[:2]:
             assert client.call("LeaseRevoke", ID=lease).ok
         assert client.call("Put", key=b"").code == "INVALID_ARGUMENT"
+        assert client.call("LeaseRevoke", ID=1).code == "NOT_FOUND"
         with client.stream("LeaseKeepAlive", *[{"ID": leases[3]}] * 3) as renewals:
             [renewals.next() for _ in range(3)]
         with client.stream("Watch", *[{"create_request": {"key": b"w"}}] * 4) as watch:
@@ -279,6 +283,10 @@ def test_counters_count_the_load(start):
         assert grown("etcd_server_apply_duration_seconds_count", version="v3", op=operation,
                      success="true") == count, operation
     assert grown("etcd_server_range_duration_seconds_count", success="true") == 5
+    assert grown("etcd_server_apply_duration_seconds_count", version="v3", op="LeaseRevoke",
+                 success="false") == 1
+    syncs = "etcd_disk_wal_fsync_duration_seconds_count"
+    assert after("etcd_disk_wal_write_duration_seconds_count") >= after(syncs) and grown(syncs) > 0
 
     def store(name, action):
         return grown(f"etcd_debugging_store_{name}_total", action=action)
@@ -306,6 +314,10 @@ def test_compaction_and_hashes_count(start):
         client.call("HashKV")
         assert client.stream("Snapshot", {}).end().ok
     page = Page(member)
+    # A physical compaction is answered after a commit, which has three parts.
+    for part in ("rebalance", "spill", "write"):
+        name = f"etcd_debugging_disk_backend_commit_{part}_duration_seconds_count"
+        assert page(name) >= page("etcd_disk_backend_commit_duration_seconds_count") >= 1, part
     assert page("etcd_debugging_mvcc_db_compaction_keys_total") == 23
     assert page("etcd_debugging_mvcc_db_compaction_last") > 1.6e9
     assert page("etcd_debugging_mvcc_db_compaction_total_duration_milliseconds_count") == 1
