@@ -189,6 +189,8 @@ let package = Package(
         .executableTarget(
             name: "etcd-sim", dependencies: ["Simulator"], path: "Tests/SimulatorRunner",
             swiftSettings: settings),
+        .executableTarget(
+            name: "load-generator", path: "Tests/LoadGenerator", swiftSettings: settings),
         // Tests.
         tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
         tests(

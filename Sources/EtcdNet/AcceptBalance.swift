@@ -5,8 +5,8 @@ import NIOPosix
 
 /// Confined to the loop that accepts.
 ///
-/// NIO takes the group's next loop for a connection, round robin. Turning the group's wheel up to the
-/// loop that is wanted is the only say one has; when another listener turns it in between, one
+/// NIO takes the group's next loop for a connection, round robin. Turning the group's wheel up to
+/// the loop that is wanted is the only say one has; when another listener turns it in between, one
 /// connection is placed worse, nothing else.
 final class AcceptBalance {
     private let group: MultiThreadedEventLoopGroup

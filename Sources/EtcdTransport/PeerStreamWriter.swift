@@ -102,7 +102,7 @@ final class PeerStreamWriter: Sendable {
 
     /// Queues messages for the stream; wakes its loop if nothing else will.
     ///
-    /// - Parameter mayWait: the messages may stay for `patience`, in the hope that others join them.
+    /// - Parameter mayWait: the messages may stay for `patience`, in case others join them.
     /// - Returns: how many of them, from the end, were not taken.
     func post(_ messages: [Message], at now: Instant, mayWait: Bool = false) -> Int {
         let (refused, step) = outbox.withLock { outbox -> (Int, Step) in
@@ -220,7 +220,7 @@ extension Message {
     /// An append that carries no more than a commit index.
     var isCommitOnly: Bool { kind == .append && entries.isEmpty }
 
-    /// Whether the receiver of this message learns all that `earlier`, sent just before it, would tell.
+    /// Whether this message tells its receiver all that `earlier`, sent just before it, would.
     fileprivate func replaces(_ earlier: Message) -> Bool {
         earlier.isCommitOnly && kind == .append && term == earlier.term && index >= earlier.index
             && commit >= earlier.commit

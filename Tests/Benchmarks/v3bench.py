@@ -1,11 +1,10 @@
 """Measures the v3 API of our program beside etcd 3.5 on the same machine, in one run, and prints
-ratios: one and three members, on a disk and in memory. Unary calls are driven by unary.swift, or by
-h2load with BENCH_GENERATOR=h2load; watches and keep-alives by the small generator in v3load.py. The two programs take
+ratios: one and three members, on a disk and in memory. Unary calls are driven by Tests/LoadGenerator, or
+by h2load with BENCH_GENERATOR=h2load; watches and keep-alives by the small generator in v3load.py. The two programs take
 turns within every line of the table, so that a noisy machine hurts both. Started by
 scripts/bench.sh v3."""
 
 import array
-import functools
 import os
 import pathlib
 import re
@@ -33,7 +32,7 @@ REPEATS = int(os.environ.get("BENCH_REPEATS", "1"))
 SIZES = [int(n) for n in os.environ.get("BENCH_MEMBERS", "1 3").split()]
 DISK = os.environ.get("BENCH_DISK_DIR", str(harness.ROOT / ".build/bench"))
 PLACES = {"disk": DISK, "memory": "/dev/shm"}
-GENERATOR = os.environ.get("BENCH_GENERATOR", "unary")
+LOAD_GENERATOR = os.environ.get("BENCH_GENERATOR", "h2load")
 CHOSEN = os.environ.get("BENCH_PLACES", "disk memory").split()
 KEY, VALUE = "k" * 32, "v" * 256
 # Keys of a range of 1000.
@@ -156,22 +155,13 @@ def generate(member, path, method, fields, connections, streams):
         assert answer.ok, answer
     # Its connection takes a moment to go, and a lone client is to be alone.
     time.sleep(0.2)
-    run = unary if GENERATOR == "unary" else h2load
+    run = h2load if LOAD_GENERATOR == "h2load" else own
     return run(member, path, method.path, connections, streams)
 
 
-@functools.cache
-def unary_program():
-    source, program = HERE / "unary.swift", harness.ROOT / ".build/unary"
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run(["swiftc", "-O", "-parse-as-library", str(source), "-o", str(program)],
-                       check=True)
-    return str(program)
-
-
-def unary(member, path, target, connections, streams):
+def own(member, path, target, connections, streams):
     done = subprocess.run(
-        [unary_program(), *map(str, member.address), target, path, str(connections), str(streams),
+        [LOAD_GENERATOR, *map(str, member.address), target, path, str(connections), str(streams),
          f"{SECONDS:g}", path + ".log"], capture_output=True, text=True, timeout=SECONDS + 60)
     assert done.returncode == 0, done.stderr
     times = array.array("I")
@@ -233,8 +223,6 @@ def compare(size, place):
 
 def main():
     os.makedirs(DISK, exist_ok=True)
-    if GENERATOR == "unary":
-        unary_program()
     print(f"ours: {harness.OURS}   etcd: {v3_reference.ETCD35}")
     print(f"{SECONDS:g} s each, median of {REPEATS}; values of {len(VALUE)} bytes")
     print(f"cpu s: server CPU seconds per 100k operations (answers, events, keep-alives), all "

@@ -1,74 +1,6 @@
-// A generator of load for unary gRPC calls over HTTP/2, as lean as can be: one thread, requests framed
-// once, answers only counted, so that on a small machine the cores are the servers'. h2load needs about
-// four times as much per call, which is as much as a server here. Compiled by v3bench.py with swiftc.
-//
-// Usage: unary HOST PORT PATH BODY-FILE CONNECTIONS STREAMS SECONDS LOG-FILE
-// BODY-FILE holds the framed message. Writes each latency in microseconds into LOG-FILE, 32 bits
-// little-endian each, in the order of the answers, and prints how many calls were answered. A call that
-// ends without a message has failed: the program says so and exits with 1.
+//  One connection and the calls under way on it.
 
 import Glibc
-
-struct Failure: Error {
-    var text: String
-}
-
-func now() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-}
-
-func appendNumber(_ value: Int, bytes: Int, to target: inout [UInt8]) {
-    for position in stride(from: bytes - 1, through: 0, by: -1) {
-        target.append(UInt8(truncatingIfNeeded: value >> (8 * position)))
-    }
-}
-
-enum FrameKind {
-    static let data: UInt8 = 0
-    static let headers: UInt8 = 1
-    static let reset: UInt8 = 3
-    static let settings: UInt8 = 4
-    static let ping: UInt8 = 6
-    static let goAway: UInt8 = 7
-    static let window: UInt8 = 8
-}
-
-func frame(_ kind: UInt8, _ flags: UInt8, _ stream: Int, _ payload: [UInt8]) -> [UInt8] {
-    var bytes: [UInt8] = []
-    appendNumber(payload.count, bytes: 3, to: &bytes)
-    bytes += [kind, flags]
-    appendNumber(stream, bytes: 4, to: &bytes)
-    return bytes + payload
-}
-
-/// The bytes of a call: the first on a connection puts its fields into the server's table, all others
-/// refer to them, as clients of gRPC do.
-struct Call {
-    var first: [UInt8]
-    var further: [UInt8]
-    var bodyCount: Int
-
-    init(authority: String, path: String, body: [UInt8]) {
-        func literal(_ name: [UInt8], _ value: String) -> [UInt8] {
-            precondition(value.utf8.count < 127)
-            return name + [UInt8(value.utf8.count)] + Array(value.utf8)
-        }
-        let te: [UInt8] = [0x40, 2] + Array("te".utf8)
-        // POST and http, then fields with names of the static table: 4, 1, 31, 58; the last has a new name.
-        let block =
-            [0x83, 0x86] + literal([0x44], path) + literal([0x41], authority)
-            + literal([0x5F], "application/grpc") + literal([0x7A], "etcd-bench")
-            + literal(te, "trailers")
-        // The table's newest entry is 62.
-        let known: [UInt8] = [0x83, 0x86, 0x80 | 66, 0x80 | 65, 0x80 | 64, 0x80 | 63, 0x80 | 62]
-        let data = frame(FrameKind.data, 1, 0, body)
-        first = frame(FrameKind.headers, 4, 0, block) + data
-        further = frame(FrameKind.headers, 4, 0, known) + data
-        bodyCount = body.count
-    }
-}
 
 final class Connection {
     /// More than any call is overtaken by others of its connection.
@@ -227,62 +159,12 @@ final class Connection {
     }
 }
 
-func contents(of path: String) throws -> [UInt8] {
-    guard let file = fopen(path, "rb") else { throw Failure(text: "\(path) can't be read") }
-    defer { fclose(file) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 20)
-    let count = fread(&bytes, 1, bytes.count, file)
-    return Array(bytes[..<count])
+func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-func run(_ words: [String]) throws {
-    guard words.count == 9, let port = UInt16(words[2]), let connections = Int(words[5]),
-        let streams = Int(words[6]), let seconds = Double(words[7])
-    else {
-        throw Failure(
-            text: "usage: unary HOST PORT PATH BODY-FILE CONNECTIONS STREAMS SECONDS LOG-FILE")
-    }
-    let call = Call(
-        authority: "\(words[1]):\(port)", path: words[3], body: try contents(of: words[4]))
-    let all = try (0..<connections).map { _ in
-        try Connection(host: words[1], port: port, call: call, streams: streams)
-    }
-    var watched = all.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-    var times: [UInt32] = []
-    times.reserveCapacity(1 << 22)
-    let end = now() + UInt64(seconds * 1e9)
-    for connection in all {
-        connection.fill(now())
-        try connection.flush()
-    }
-    var time = now()
-    while time < end {
-        guard poll(&watched, nfds_t(watched.count), 1000) > 0 else {
-            throw Failure(text: "no answer within a second")
-        }
-        for (position, connection) in all.enumerated() where watched[position].revents != 0 {
-            try connection.read(&times)
-            time = now()
-            connection.fill(time)
-            try connection.flush()
-        }
-    }
-    guard let log = fopen(words[8], "wb") else {
-        throw Failure(text: "\(words[8]) can't be written")
-    }
-    _ = times.withUnsafeBytes { fwrite($0.baseAddress, 1, $0.count, log) }
-    fclose(log)
-    print(times.count)
-}
-
-@main
-struct Program {
-    static func main() {
-        do {
-            try run(CommandLine.arguments)
-        } catch {
-            fputs("\((error as? Failure)?.text ?? "\(error)")\n", stderr)
-            exit(1)
-        }
-    }
+struct Failure: Error {
+    var text: String
 }
