@@ -94,9 +94,40 @@ class Machines:
 
 
 class Container:
-    """What `docker run …` starts. Published ports are not carried over: all share one network."""
+    """An image's process 1 with a layer, volumes and processes of its own. `volumes` are pairs of a
+    directory here and its place there; `hosts` are addresses by name."""
 
-    def __init__(self, image, network, line):
+    def __init__(self, image, network, name, environment, volumes, arguments=(), hosts=None):
+        self.image, self.network = image, network
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                       **environment}
+        self.inside = ["env", "-i", *(f"{key}={value}" for key, value in environment.items())]
+        command = image.entrypoint + (list(arguments) or image.command)
+        self.scratch = tempfile.mkdtemp(prefix="etcd-it-container-")
+        os.chmod(self.scratch, 0o755)
+        root = str(image.root.path)
+        lines = ["127.0.0.1 localhost"] + [f"{hosts[host]} {host}" for host in hosts or ()]
+        script = [f"mount -t tmpfs tmpfs {self.scratch}",
+                  f"mkdir {self.scratch}/up {self.scratch}/work {self.scratch}/root",
+                  f"mount -t overlay overlay -o lowerdir={root},upperdir={self.scratch}/up,"
+                  f"workdir={self.scratch}/work {self.scratch}/root",
+                  f"mount -t proc proc {self.scratch}/root/proc",
+                  f"printf '%s\\n' {shlex.join(lines)} > {self.scratch}/root/etc/hosts"]
+        for source, target in volumes:
+            script += [f"mkdir -p {self.scratch}/root{target}",
+                       f"mount --bind {source} {self.scratch}/root{target}"]
+        script.append(f"exec chroot {self.scratch}/root env -C {image.directory} "
+                      + shlex.join(self.inside + command))
+        self.log_path = f"{self.scratch}-{name}.log"
+        with open(self.log_path, "wb") as log:
+            self.engine = subprocess.Popen(
+                [*network.inside, "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh",
+                 "-ec", " && ".join(script)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @classmethod
+    def started_by(cls, image, network, line):
+        """What `docker run …` starts. Published ports are not carried over: all share one
+        network."""
         words = shlex.split(line.replace("\\\n", " "))
         assert words[:2] == ["docker", "run"]
         environment, volumes, name, rest = {}, [], "unnamed", words[2:]
@@ -114,31 +145,7 @@ class Container:
                 name = value
             else:
                 assert option in ("-p", "--restart", "--net", "--network"), option
-        self.image, self.network = image, network
-        environment.setdefault(
-            "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        self.inside = ["env", "-i", *(f"{key}={value}" for key, value in environment.items())]
-        command = image.entrypoint + (rest[1:] or image.command)
-        self.scratch = tempfile.mkdtemp(prefix="etcd-it-container-")
-        os.chmod(self.scratch, 0o755)
-        root = str(image.root.path)
-        # A layer of its own over the image, volumes, and its own view of processes.
-        script = [f"mount -t tmpfs tmpfs {self.scratch}",
-                  f"mkdir {self.scratch}/up {self.scratch}/work {self.scratch}/root",
-                  f"mount -t overlay overlay -o lowerdir={root},upperdir={self.scratch}/up,"
-                  f"workdir={self.scratch}/work {self.scratch}/root",
-                  f"mount -t proc proc {self.scratch}/root/proc",
-                  f"echo 127.0.0.1 localhost > {self.scratch}/root/etc/hosts"]
-        for source, target in volumes:
-            script += [f"mkdir -p {self.scratch}/root{target}",
-                       f"mount --bind {source} {self.scratch}/root{target}"]
-        script.append(f"exec chroot {self.scratch}/root env -C {image.directory} "
-                      + " ".join(shlex.quote(word) for word in self.inside + command))
-        self.log_path = f"{self.scratch}-{name}.log"
-        with open(self.log_path, "wb") as log:
-            self.engine = subprocess.Popen(
-                [*network.inside, "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh",
-                 "-ec", " && ".join(script)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return cls(image, network, name, environment, volumes, rest[1:])
 
     def log(self):
         return pathlib.Path(self.log_path).read_text(errors="replace")
@@ -166,10 +173,10 @@ class Container:
             return self.is_healthy()
         harness.eventually(look, harness.READY_SECONDS, f"health\n{self.log()[-3000:]}")
 
-    def stop(self):
+    def stop(self, seconds=harness.READY_SECONDS):
         """docker stop; the code that process 1 ended with."""
         os.kill(self.pid(), signal.SIGTERM)
-        return self.engine.wait(harness.READY_SECONDS)
+        return self.engine.wait(seconds)
 
     def close(self):
         if self.engine.poll() is None:

@@ -1,12 +1,14 @@
 """The image: its Dockerfile carried out on a Debian system, and the tutorial's `docker run` lines,
 unchanged apart from the image's name."""
 
+import json
 import os
 import pathlib
 import re
 
 import pytest
 
+import compose
 import debian_root
 import harness
 import image_engine
@@ -72,7 +74,7 @@ def network(closing):
 @pytest.fixture
 def docker(image, network, closing, tmp_path):
     """docker(line) starts a container."""
-    return lambda line: closing(image_engine.Container(image, network, line))
+    return lambda line: closing(image_engine.Container.started_by(image, network, line))
 
 
 def line(style, name, host, cluster, volume):
@@ -152,3 +154,36 @@ def test_data_of_another_user(docker, network, tmp_path):
     container.wait_healthy()
     assert '"value":"from root"' in network.run(
         "curl", "-s", "http://127.0.0.1:2379/v2/keys/kept").stdout
+
+
+def test_compose(image, closing, tmp_path):
+    """The compose file as it stands: its comment says where clients find the members."""
+    path = harness.ROOT / "packaging/image/compose.yaml"
+    machine = closing(compose.Compose(path, {"etcd-swift": image}, tmp_path))
+    urls = [f"http://127.0.0.1:{port}" for port in (2379, 22379, 32379)]
+    assert sorted(machine.published) == [2379, 22379, 32379]
+    machine.up()
+    for container in machine.containers.values():
+        container.wait_healthy()
+    put = machine.machine.run("curl", "-s", f"{urls[0]}/v2/keys/message", "-XPUT", "-d", "value=x")
+    assert '"value":"x"' in put.stdout, put
+    for url in urls:
+        read = machine.machine.run("curl", "-s", f"{url}/v2/keys/message?quorum=true")
+        assert '"value":"x"' in read.stdout, read
+    # Each port leads to another member.
+    names = {json.loads(machine.machine.run("curl", "-s", f"{url}/v2/stats/self").stdout)["name"]
+             for url in urls}
+    assert names == set(machine.services)
+    # Down removes containers, not volumes; the new ones have other addresses.
+    assert machine.down() == dict.fromkeys(machine.services, 0)
+    for name in machine.volumes:
+        assert [found for found in (tmp_path / name).rglob("wal")], f"no data in volume {name}"
+    machine.up()
+    for container in machine.containers.values():
+        container.wait_healthy()
+    for url in urls:
+        read = machine.machine.run("curl", "-s", f"{url}/v2/keys/message?quorum=true")
+        assert '"value":"x"' in read.stdout, read
+    put = machine.machine.run(
+        "env", "ETCDCTL_API=3", "etcdctl", f"--endpoints={urls[1]}", "put", "again", "1")
+    assert put.stdout == "OK\n", put

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 PACKAGE = harness.ROOT / "scripts/package.sh"
 CONF = "/etc/etcd-swift/etcd-swift.conf"
 DATA = "/var/lib/etcd-swift"
+NEWER = "9.9.9-1"
 
 
 def build(kind, directory, tool):
@@ -35,20 +36,23 @@ def deb(tmp_path_factory):
     return build("deb", tmp_path_factory.mktemp("deb"), "dh")
 
 
-@pytest.fixture(scope="module")
-def newer_deb(deb, tmp_path_factory):
+def make_newer(deb, directory):
     """The same files as a later release of the package."""
-    directory = tmp_path_factory.mktemp("newer")
     subprocess.run(["dpkg-deb", "-R", deb, str(directory / "tree")], check=True)
     control = directory / "tree/DEBIAN/control"
-    control.write_text(re.sub(r"(?m)^Version: .*$", "Version: 9.9.9-1", control.read_text()))
+    control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {NEWER}", control.read_text()))
     # A conffile that changes too: what the administrator wrote must win.
     conf = directory / "tree" / CONF.lstrip("/")
     conf.write_text(conf.read_text() + "# A later release has more to say.\n")
-    made = str(directory / "etcd-swift_9.9.9-1.deb")
+    made = str(directory / f"etcd-swift_{NEWER}.deb")
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b",
                     str(directory / "tree"), made], check=True, stdout=subprocess.DEVNULL)
     return made
+
+
+@pytest.fixture(scope="module")
+def newer_deb(deb, tmp_path_factory):
+    return make_newer(deb, tmp_path_factory.mktemp("newer"))
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +157,9 @@ def test_life_of_a_package(root, deb, newer_deb):
         # In the journal, lines have the priority of their level.
         told = root.run("journalctl", "-u", "etcd-swift", "-o", "cat", "-p", "warning").stdout
         assert '"level":"warn"' in told and '"level":"info"' not in told
+        # No call that Swift makes is forbidden by the unit.
+        told = root.run("journalctl", "-u", "etcd-swift", "-o", "cat").stdout
+        assert not re.search(r"Failed to .* errno=1$", told, re.M), told
         # Reloading reads certificates again and restarts nothing; a crash is answered by a start.
         root.run("systemctl", "reload", "etcd-swift", check=True)
         assert service.pid() == first
