@@ -6,10 +6,17 @@ import Glibc
 
 @main
 struct Main {
-    static func main() async {
-        let arguments = Array(CommandLine.arguments.dropFirst())
-        let program = CommandLine.arguments.first ?? "etcd-swift"
-        if let code = await Subcommand.run(program: program, arguments: arguments) { exit(code) }
-        exit(await Daemon.run(arguments: arguments))
+    /// Not async: the runtime would then end the main thread and run the rest on one that asks for a
+    /// higher priority than a service may have, and complains.
+    static func main() {
+        Task.detached {
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            let program = CommandLine.arguments.first ?? "etcd-swift"
+            if let code = await Subcommand.run(program: program, arguments: arguments) {
+                exit(code)
+            }
+            exit(await Daemon.run(arguments: arguments))
+        }
+        while true { pause() }
     }
 }

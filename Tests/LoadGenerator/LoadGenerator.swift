@@ -53,8 +53,8 @@ func run(_ words: [String]) throws {
     }
     var time = now()
     while time < end {
-        guard poll(&watched, nfds_t(watched.count), 1000) > 0 else {
-            throw Failure(text: "no answer within a second")
+        guard poll(&watched, nfds_t(watched.count), 10_000) > 0 else {
+            throw Failure(text: "no answer within ten seconds")
         }
         for (position, connection) in all.enumerated() where watched[position].revents != 0 {
             try connection.read(&times)
