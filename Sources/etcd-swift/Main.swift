@@ -6,8 +6,8 @@ import Glibc
 
 @main
 struct Main {
-    /// Not async: the runtime would then end the main thread and run the rest on one that asks for a
-    /// higher priority than a service may have, and complains.
+    /// Not async: the runtime would then end the main thread and run the rest on one that asks for
+    /// a higher priority than a service may have, and complains.
     static func main() {
         Task.detached {
             let arguments = Array(CommandLine.arguments.dropFirst())

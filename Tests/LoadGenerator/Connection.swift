@@ -146,8 +146,12 @@ final class Connection {
             output += frame(FrameKind.settings, 1, 0, [])
         case FrameKind.ping where flags & 1 == 0:
             output += frame(FrameKind.ping, 1, 0, Array(input[at + 9..<at + 17]))
+        case FrameKind.reset where number(at + 9) == 0:
+            // The end of a call that has been answered; servers need not say it, and some do.
+            break
         case FrameKind.reset, FrameKind.goAway:
-            throw Failure(text: "the server ended a call or the connection (frame \(kind))")
+            let code = number(at + (kind == FrameKind.reset ? 9 : 13))
+            throw Failure(text: "the server ended stream \(stream) with code \(code)")
         default:
             break
         }
