@@ -108,6 +108,7 @@ enum HTTP2Library {
                 }
             case NGHTTP2_DATA.rawValue where ends:
                 if let stream = HTTP2Session.stream(session, id) { owner.bodyComplete(stream) }
+            case NGHTTP2_GOAWAY.rawValue: owner.clientIsLeaving = true
             case NGHTTP2_RST_STREAM.rawValue: owner.resets.use(1, now: owner.now)
             case NGHTTP2_PING.rawValue:
                 let isAnswer = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0

@@ -39,6 +39,8 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     private var isClosing = false
     private var isDraining = false
     private var hasFailed = false
+    /// The client has said that it goes.
+    var clientIsLeaving = false
     private var channelIsWritable = true
     private var holdsRead = false
     /// Until the client may go on; what it has sent in the meantime waits in `held`.
@@ -145,7 +147,8 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
 
     /// A client that does not take its answers is not asked for more requests.
     func read(context: ChannelHandlerContext) {
-        holdsRead = !isClosing && (!channelIsWritable || pause != nil)
+        if isClosing { return }
+        holdsRead = !channelIsWritable || pause != nil
         if !holdsRead { context.read() }
     }
 
@@ -231,9 +234,19 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
 
     private func closeAfterLastWrite(_ context: ChannelHandlerContext) {
         isClosing = true
+        let isFault = hasFailed || !isDraining && !clientIsLeaving
         let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { _ in self.cut() }
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            if isFault { self.linger() } else { self.cut() }
+        }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+    }
+
+    /// Everything ends but the connection, which nobody reads any more: a client that breaks the
+    /// protocol on purpose would be back at once, and cost the others of this loop their time.
+    private func linger() {
+        guard let context, loop.linger(context.channel) else { return cut() }
+        connectionLost()
     }
 
     private func connectionLost() {

@@ -27,6 +27,12 @@ final class ListenerLoop {
     private var spareBuffers: [ByteBuffer] = []
     private var connections: [ObjectIdentifier: any ServerConnection] = [:]
 
+    /// Connections that wait to be closed.
+    private var lingering = 0
+
+    /// More would only take descriptors from others.
+    private static let lingeringMax = 1_024
+    private static let lingerTime = TimeAmount.milliseconds(250)
     private static let spareBuffersMax = 16
     private static let bufferBytes = 4_096
     private static let spareBufferBytesMax = 128 << 10
@@ -83,6 +89,17 @@ final class ListenerLoop {
 
     func remove(_ connection: any ServerConnection) {
         connections[ObjectIdentifier(connection)] = nil
+    }
+
+    /// Closes a connection that has nobody any more, later; false when there are too many of them.
+    func linger(_ channel: any Channel) -> Bool {
+        guard lingering < ListenerLoop.lingeringMax, !isDraining else { return false }
+        lingering += 1
+        eventLoop.assumeIsolated().scheduleTask(in: ListenerLoop.lingerTime) {
+            self.lingering -= 1
+            channel.close(promise: nil)
+        }
+        return true
     }
 
     func drain() {

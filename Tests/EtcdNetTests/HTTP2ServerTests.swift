@@ -286,4 +286,19 @@ struct HTTP2ServerTests {
         #expect(try answers(client).count == 1)
         #expect(!client.isOpen)
     }
+
+    @Test("a client that breaks the protocol hears of it at once, and is let go a moment later")
+    func linger() throws {
+        let client = try connect()
+        try client.send(HTTP2Wire.request("GET", "/later", stream: 1, ends: true))
+        try client.send(HTTP2Wire.frame(type: 0, stream: 0, [1]))
+        #expect(try frames(client).last?.type == 7)
+        #expect(client.script.closed == 1)
+        #expect(client.isOpen)
+        try client.send(HTTP2Wire.request("GET", "/hello", stream: 3, ends: true))
+        #expect(try client.writes().isEmpty)
+        #expect(client.script.seen == ["GET /later "])
+        client.channel.embeddedEventLoop.advanceTime(by: .milliseconds(250))
+        #expect(!client.isOpen)
+    }
 }

@@ -346,6 +346,7 @@ struct RemoteCallTests {
         }
         #expect(lines.filter { $0 == "ping 1" }.count == 4)
         #expect(lines.last == "goaway 11 too_many_pings")
+        client.channel.embeddedEventLoop.advanceTime(by: .milliseconds(250))
         #expect(!client.channel.isActive)
         #expect(client.script.log.last == "closed")
     }

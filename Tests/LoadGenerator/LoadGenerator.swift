@@ -15,7 +15,8 @@ struct LoadGenerator {
         do {
             try run(CommandLine.arguments)
         } catch {
-            fputs("\((error as? Failure)?.text ?? "\(error)")\n", stderr)
+            let text = "\((error as? Failure)?.text ?? "\(error)")\n"
+            _ = write(STDERR_FILENO, text, text.utf8.count)
             exit(1)
         }
     }
