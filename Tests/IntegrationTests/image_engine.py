@@ -152,12 +152,14 @@ class Container:
 
     def pid(self):
         """Of the container's process 1."""
-        place = pathlib.Path(f"/proc/{self.engine.pid}/task/{self.engine.pid}/children")
-
         def child():
             assert self.engine.poll() is None, self.log()
-            return [int(pid) for pid in place.read_text().split()]
+            return self.children()
         return harness.eventually(child, 10, "process 1")[0]
+
+    def children(self):
+        place = pathlib.Path(f"/proc/{self.engine.pid}/task/{self.engine.pid}/children")
+        return [int(pid) for pid in place.read_text().split()]
 
     def run(self, *words):
         """docker exec."""
@@ -180,6 +182,9 @@ class Container:
 
     def close(self):
         if self.engine.poll() is None:
+            # Process 1 does not end with the engine: it became another user, which cancels that.
+            for pid in self.children():
+                os.kill(pid, signal.SIGKILL)
             self.engine.kill()
             self.engine.wait()
         os.unlink(self.log_path)
