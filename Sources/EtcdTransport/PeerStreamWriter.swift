@@ -129,9 +129,10 @@ final class PeerStreamWriter: Sendable {
     private func release() {
         let drains = outbox.withLock { outbox in
             outbox.isHeld = false
+            guard outbox.mustDrain() else { return false }
             // How long it was kept here on purpose says nothing about the way to the peer.
             outbox.since = context.clock.now().monotonic
-            return outbox.mustDrain()
+            return true
         }
         if drains { drain() }
     }

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "IntegrationTests"))
@@ -129,6 +128,14 @@ class Side:
 
 def drive(member, loads):
     """The generator for each kind of request, side by side: answers, seconds, p99 in milliseconds."""
+    before = connections(member)
+    for method, fields, *_ in loads:
+        # A generator has no word for an error of gRPC: one call beforehand shows that this is none.
+        with Client(member.client) as client:
+            answer = client.call(method, fields)
+            assert answer.ok, answer
+    # A lone client is to be alone.
+    harness.eventually(lambda: connections(member) <= before, 10, "the end of these connections")
     results = []
     with tempfile.TemporaryDirectory() as place:
         threads = [threading.Thread(target=lambda n=n, load=load: results.append(
@@ -143,18 +150,20 @@ def drive(member, loads):
     return sum(count for count, _ in results), SECONDS, p99
 
 
+def connections(member):
+    """How many are open to the client port; etcd has some of its own."""
+    port = f":{member.address[1]:04X}"
+    with open("/proc/net/tcp") as table:
+        lines = [line.split() for line in table]
+    return sum(line[1].endswith(port) and line[3] == "01" for line in lines)
+
+
 def generate(member, path, method, fields, connections, streams):
     """(answers, latencies in microseconds) of one run."""
     method = METHODS[method]
     data = build(method.request, fields).SerializeToString()
     with open(path, "wb") as file:
         file.write(b"\0" + len(data).to_bytes(4, "big") + data)
-    # h2load has no word for an error of gRPC: one call beforehand shows that this is none.
-    with Client(member.client) as client:
-        answer = client.call(method.name, fields)
-        assert answer.ok, answer
-    # Its connection takes a moment to go, and a lone client is to be alone.
-    time.sleep(0.2)
     run = h2load if LOAD_GENERATOR == "h2load" else own
     return run(member, path, method.path, connections, streams)
 
