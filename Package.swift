@@ -186,6 +186,13 @@ let package = Package(
                 "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", heap, logging,
             ],
             path: "Tests/Simulator"),
+        module(
+            "LoneMember",
+            [
+                "EtcdEdge", "EtcdMembership", "EtcdProto", "EtcdServer", "Raft", "RuntimeCore",
+                "Simulator", nioTesting, logging,
+            ],
+            path: "Tests/LoneMember"),
         .executableTarget(
             name: "etcd-sim", dependencies: ["Simulator"], path: "Tests/SimulatorRunner",
             swiftSettings: settings),
@@ -238,7 +245,7 @@ let package = Package(
             "EtcdGRPCTests",
             [
                 "CNGHTTP2", "EtcdEdge", "EtcdGRPC", "EtcdMembership", "EtcdNet", "EtcdProto",
-                "EtcdServer",
+                "EtcdServer", "LoneMember",
                 "Protobuf", "Raft", "RuntimeCore", "Simulator", nioTesting, logging,
             ] + nio),
         tests(
@@ -275,8 +282,9 @@ let package = Package(
 
 let fuzzed: [Target.Dependency] =
     [
-        "EtcdAuth", "EtcdGRPC", "EtcdHTTP", "EtcdNet", "EtcdProto", "EtcdTransport", "Protobuf",
-        "Raft", "RuntimeCore", nioTesting,
+        "EtcdAuth", "EtcdEdge", "EtcdGRPC", "EtcdHTTP", "EtcdMembership", "EtcdNet", "EtcdProto",
+        "EtcdServer", "EtcdTransport", "LoneMember", "Protobuf", "Raft", "RuntimeCore", "Simulator",
+        nioTesting,
     ] + nio
 if fuzzes {
     package.targets += [

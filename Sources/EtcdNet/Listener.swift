@@ -72,7 +72,8 @@ package final class Listener: Sendable {
         _ address: ListenAddress, _ inheritedSocket: CInt?, _ loops: EventLoops,
         _ settings: ListenerSettings, _ serve: @escaping Initializer
     ) async throws -> Listener {
-        let acceptLoop = loops.next()
+        // Where a lone connection goes, too: it then costs no change of threads.
+        let acceptLoop = loops.all[0]
         let gate = try await acceptLoop.submit {
             NIOLoopBound(
                 AcceptGate(
@@ -91,16 +92,9 @@ package final class Listener: Sendable {
                 try channel.pipeline.syncOperations.addHandler(gate.value)
             }
         }
-        .childChannelOption(.allowRemoteHalfClosure, value: true)
-        // One buffer full, then the others' turn.
-        .childChannelOption(.maxMessagesPerRead, value: 1)
-        .childChannelOption(
-            .writeBufferWaterMark,
-            value: .init(
-                low: HTTPServerLimits.outputLowWater, high: HTTPServerLimits.outputHighWater)
-        )
         .childChannelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
+                try setOptions(of: channel)
                 try serve(channel, table.loop(of: channel))
             }
         }
@@ -118,6 +112,18 @@ package final class Listener: Sendable {
         return Listener(
             channel: channel, gate: gate, connections: table,
             ownedPath: inheritedSocket == nil ? address.path : nil)
+    }
+
+    /// Of an accepted connection, on its loop. The bootstrap would make a chain of futures of them.
+    private static func setOptions(of channel: any Channel) throws {
+        guard let options = channel.syncOptions else { return }
+        try options.setOption(.allowRemoteHalfClosure, value: true)
+        // One buffer full, then the others' turn.
+        try options.setOption(.maxMessagesPerRead, value: 1)
+        try options.setOption(
+            .writeBufferWaterMark,
+            value: .init(
+                low: HTTPServerLimits.outputLowWater, high: HTTPServerLimits.outputHighWater))
     }
 
     /// Linux hands these options down to accepted sockets, which saves the calls per connection.

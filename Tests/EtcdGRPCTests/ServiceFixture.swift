@@ -2,9 +2,11 @@
 
 import EtcdProto
 import EtcdServer
+import LoneMember
 import NIOCore
 import NIOEmbedded
 import RuntimeCore
+import Simulator
 
 @testable import EtcdGRPC
 

@@ -6,7 +6,7 @@ import RuntimeCore
 /// One parser, by the name of its folder of seeds.
 enum FuzzTarget: String, CaseIterable, Sendable {
     case http1, http2, websocket
-    case grpc, messages, gatewayJSON
+    case grpc, messages, gatewayJSON, services
     case v2, credentials
     case appendStream, messageStream, snapshotBody, records
 
@@ -19,6 +19,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .grpc: CallFuzzing.framing(input)
         case .messages: CallFuzzing.messages(input)
         case .gatewayJSON: CallFuzzing.json(input)
+        case .services: ServiceFuzzing.calls(input)
         case .v2: V2Fuzzing.requests(input)
         case .credentials: V2Fuzzing.credentials(input)
         case .appendStream: PeerFuzzing.appendStream(input)
