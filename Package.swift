@@ -219,7 +219,10 @@ let package = Package(
             ["EtcdBackend", "EtcdLease", "EtcdProto", "RuntimeCore", "RuntimePosix"]),
         tests(
             "EtcdAuthTests",
-            ["EtcdAuth", "EtcdBackend", "EtcdProto", "RuntimeCore", "RuntimePosix"]),
+            [
+                "EtcdAuth", "EtcdBackend", "EtcdProto", "RuntimeCore", "RuntimePosix",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         tests("EtcdProtoTests", ["EtcdProto", "Protobuf", "Raft", "RuntimeCore"]),
         tests(
             "EtcdWALTests",

@@ -77,7 +77,9 @@ package final class WebTokens: Sendable {
                 of: Array(parts[0]) + [UInt8(ascii: ".")] + Array(parts[1])),
             let claims = json(Bytes(Array(parts[1]))),
             let name = claims["username"]?.text,
-            let revision = claims["revision"]?.double, revision >= 0, revision < 0x1p63
+            let revision = claims["revision"]?.double, revision >= 0, revision < 0x1p63,
+            // A time that cannot be understood must not count as none.
+            ["exp", "nbf", "iat"].allSatisfy({ claims[$0].map { $0.double != nil } ?? true })
         else { return nil }
         return Claims(
             info: AuthInfo(username: name, revision: UInt64(revision)),

@@ -197,6 +197,32 @@ extension Setting {
     /// Whether the value must not be shown.
     private var isSecret: Bool { name == "discovery-password" || name == "discovery-user" }
 
+    /// A command line without what must not be seen.
+    package static func shown(commandLine words: [String]) -> [String] {
+        var shown: [String] = []
+        var pending: Setting?
+        for word in words {
+            if let setting = pending {
+                shown.append(setting.shown(word))
+                pending = nil
+                continue
+            }
+            let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+            let name = parts.first.map { $0.drop { $0 == "-" } } ?? ""
+            guard word.hasPrefix("-"), let setting = Setting.named(String(name)) else {
+                shown.append(word)
+                continue
+            }
+            if parts.count == 2 {
+                shown.append("\(parts[0])=\(setting.shown(parts[1]))")
+            } else {
+                shown.append(word)
+                if setting.kind != .bool { pending = setting }
+            }
+        }
+        return shown
+    }
+
     /// The value without what must not be seen.
     func shown(_ text: String) -> String {
         if isSecret { return "***" }

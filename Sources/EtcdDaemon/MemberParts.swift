@@ -23,6 +23,9 @@ struct MemberParts: Sendable {
     let clock: SystemClock
     let mailboxes: RoleMailboxes
     let background: BackgroundThreads
+    /// Threads of their own for passwords: strangers can ask for any number of those, and a
+    /// database on its way to a member or into a backup must not stand in line with them.
+    let hashing = BackgroundThreads()
     let handler: RequestHandler
     let statistics: TransportStatistics
     let services: HTTPServices
@@ -48,7 +51,7 @@ struct MemberParts: Sendable {
         self.background = background
         handler = replica.makeRequestHandler(
             consensus: mailboxes.consensusPort, apply: mailboxes.applyPort, background: background,
-            connectivity: TransportConnectivity(transport: transport))
+            hashing: hashing, connectivity: TransportConnectivity(transport: transport))
         statistics = TransportStatistics(
             transport: transport, status: replica.status, clock: clock)
         let httpMetrics = HTTPMetrics()
@@ -84,6 +87,11 @@ struct MemberParts: Sendable {
                     table: methods, edges: edges,
                     maxRequestBytes: Int(clamping: config.maxRequestBytes)) : nil)
         services.logLevel = log
+        services.processFacts = {
+            var facts = ProcessFacts.current()
+            facts.commandLine = Setting.shown(commandLine: facts.commandLine)
+            return facts
+        }
         services.supervision = RequestSupervision(
             trail: audit, limits: limits, handler: handler)
         self.services = services

@@ -296,6 +296,7 @@ final class MemberService: Sendable {
         await listeners.drainPeers()
         parts.client.shutdown()
         await parts.background.shutdown()
+        await parts.hashing.shutdown()
         try? await parts.loops.shutdown()
         logger.info(
             "closed etcd server",

@@ -38,7 +38,7 @@ extension GRPCStatus {
             .invalidAuthManagement, .authRevisionOld, .authNameTooLong:
             .invalidArgument
         case .compacted, .futureRevision, .leaseTTLTooLarge: .outOfRange
-        case .databaseSpaceExceeded: .resourceExhausted
+        case .databaseSpaceExceeded, .answerTooLarge: .resourceExhausted
         case .leaseNotFound, .memberIDRemoved, .memberNotFound: .notFound
         case .corrupt: .dataLoss
         case .permissionDenied: .permissionDenied

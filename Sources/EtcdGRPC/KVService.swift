@@ -69,7 +69,7 @@ package struct KVService: Sendable {
             on: handler,
             { handler.range(request, context: call.context, address: $0) },
             read: {
-                if mayBeLong(request) {
+                if hasManyKeys, mayBeLong(request) {
                     readElsewhere(call) { handler.readRange(request, context: $0) }
                 } else {
                     call.answer(handler.readRange(request, context: call.context))
@@ -81,20 +81,42 @@ package struct KVService: Sendable {
         call.waitForTxn(
             on: handler,
             { handler.txn(request, context: call.context, address: $0) },
-            read: { call.answer(handler.readTxn(request, context: call.context)) })
+            read: {
+                if hasManyKeys, mayBeLong(request) {
+                    readElsewhere(call) { handler.readTxn(request, context: $0) }
+                } else {
+                    call.answer(handler.readTxn(request, context: call.context))
+                }
+            })
     }
 
+    private var hasManyKeys: Bool { handler.v3.reader.keyCount > Self.keysServedInline }
+
+    /// Whether so many keys may have to be looked at that others should not wait for it.
     private func mayBeLong(_ request: RangeRequest) -> Bool {
         guard !request.rangeEnd.isEmpty else { return false }
-        let isBounded =
+        let stopsEarly =
             request.limit > 0 && request.limit <= Int64(Self.keysServedInline)
-            && request.sortTarget == .key
-        return !isBounded && handler.v3.reader.keyCount > Self.keysServedInline
+            && request.sortTarget == .key && request.sortOrder != .descend
+            && request.minModRevision == 0 && request.maxModRevision == 0
+            && request.minCreateRevision == 0 && request.maxCreateRevision == 0
+        return !stopsEarly
     }
 
-    private func readElsewhere(
-        _ call: V3Call<RangeResponse>,
-        _ read: @escaping @Sendable (CallContext) -> Result<RangeResponse, ServerError>
+    private func mayBeLong(_ request: TxnRequest) -> Bool {
+        request.compare.contains { !$0.rangeEnd.isEmpty }
+            || (request.success + request.failure).contains { operation in
+                switch operation.request {
+                case .range(let range): mayBeLong(range)
+                case .txn(let inner): mayBeLong(inner)
+                case .put, .deleteRange, nil: false
+                }
+            }
+    }
+
+    private func readElsewhere<Response>(
+        _ call: V3Call<Response>,
+        _ read: @escaping @Sendable (CallContext) -> Result<Response, ServerError>
     ) {
         let loop = call.eventLoop
         let bound = NIOLoopBound(call, eventLoop: loop)

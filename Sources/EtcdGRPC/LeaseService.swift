@@ -69,6 +69,10 @@ package struct LeaseService: Sendable {
             case .success(var response):
                 // The leader's answer has its header or none; ours names this member.
                 response.header = header
+                // This member may have known less of the lease when it was asked.
+                if let refusal = handler.refusalOfReading(response.keys, call.context) {
+                    return call.fail(refusal)
+                }
                 call.respond(response)
             case .failure(.leaseNotFound):
                 call.respond(LeaseTimeToLiveResponse(header: header, id: request.id, ttl: -1))

@@ -46,7 +46,12 @@ extension HTTPRouter {
         if serveHealth(exchange, text) { return }
         if surface == .clients, serveOperations(exchange, text) { return }
         if surface == .clients, settings.servesV2, text == "/config/local/log" {
-            operations.changeLogLevel(exchange, body: bytes(of: body))
+            let content = bytes(of: body)
+            members.access.checkRoot(exchange) { isRoot in
+                isRoot
+                    ? operations.changeLogLevel(exchange, body: content)
+                    : V2AuthHandler.refuse(exchange)
+            }
             return
         }
         if surface == .clients, settings.servesV2, serveV2(exchange, text, body) { return }

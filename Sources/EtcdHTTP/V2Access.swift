@@ -23,9 +23,10 @@ final class V2Access: Sendable {
     var isEnabled: Bool { handler.keyspace.isAuthEnabled }
 
     /// Whether the request comes from somebody with the role root; everybody has it while
-    /// authentication is off.
+    /// authentication is off, unless users and roles of the v3 API are in force: the cluster is the
+    /// same, and its door must not stand open on the other side.
     func checkRoot(_ exchange: Exchange, then: @escaping (Bool) -> Void) {
-        guard isEnabled else { return then(true) }
+        guard isEnabled else { return then(isAdministrator(exchange)) }
         identify(exchange) { identity in
             if case .user(let user) = identity {
                 then((user.roles ?? []).contains(V2Role.root))
@@ -33,6 +34,15 @@ final class V2Access: Sendable {
                 then(false)
             }
         }
+    }
+
+    /// By a token of the v3 API or the client's certificate.
+    private func isAdministrator(_ exchange: Exchange) -> Bool {
+        guard handler.v3.auth.isEnabled else { return true }
+        let context = CallContext(
+            token: exchange.head.headers.first(name: "authorization"),
+            commonName: exchange.head.connection.commonName)
+        return handler.refusalOfAdministration(context) == nil
     }
 
     /// Whether the request may touch `key`, and with `recursive` everything below it.

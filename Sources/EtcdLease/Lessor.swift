@@ -79,6 +79,11 @@ package final class Lessor: Sendable {
         return keys.sorted()
     }
 
+    /// The keys that hang on a lease, in no order; none when there is no such lease.
+    package func unorderedKeys(of id: Int64) -> Set<Bytes> {
+        state.withLock { $0.leases[id]?.keys } ?? []
+    }
+
     /// `nil` when there is no such lease.
     package func timeToLive(_ id: Int64, withKeys: Bool, now: Instant) -> LeaseView? {
         let found = state.withLock { state in state.leases[id].map { ($0, state.isPrimary) } }

@@ -9,29 +9,33 @@ import Synchronization
 extension Store {
     /// Puts one key.
     ///
-    /// - Throws: `leaseNotFound`, `keyNotFound`; nothing is written then.
-    package func put(_ request: PutRequest, leases: any LeaseAttachments)
-        throws(MVCCError) -> PutResponse
-    {
+    /// - Parameter answerBytesMax: as for `txn`.
+    /// - Throws: `leaseNotFound`, `keyNotFound`; nothing is written then. `answerTooLarge`: it is.
+    package func put(
+        _ request: PutRequest, leases: any LeaseAttachments, answerBytesMax: Int = .max
+    ) throws(MVCCError) -> PutResponse {
         if request.lease != 0, !leases.contains(request.lease) { throw .leaseNotFound }
-        var write = startWrite(leases)
+        var write = startWrite(leases, answerBytesMax)
         if request.ignoreValue || request.ignoreLease,
             try write.momentBefore.count(.single(request.key), at: write.before) == 0
         {
             throw .keyNotFound
         }
         let response = try write.put(request)
-        finish(&write)
+        try finish(&write)
         return response
     }
 
     /// Deletes one key or a range; no revision is used when nothing is there to delete.
-    package func deleteRange(_ request: DeleteRangeRequest, leases: any LeaseAttachments)
-        throws(MVCCError) -> DeleteRangeResponse
-    {
-        var write = startWrite(leases)
+    ///
+    /// - Parameter answerBytesMax: as for `txn`.
+    /// - Throws: `answerTooLarge`: all is deleted.
+    package func deleteRange(
+        _ request: DeleteRangeRequest, leases: any LeaseAttachments, answerBytesMax: Int = .max
+    ) throws(MVCCError) -> DeleteRangeResponse {
+        var write = startWrite(leases, answerBytesMax)
         let response = try write.deleteRange(request)
-        finish(&write)
+        try finish(&write)
         return response
     }
 
@@ -41,23 +45,31 @@ extension Store {
     package func deleteKeys(_ keys: [Bytes], leases: any LeaseAttachments)
         throws(MVCCError) -> Int
     {
-        var write = startWrite(leases)
+        var write = startWrite(leases, 0)
         for key in keys.sorted() { _ = try write.delete(.single(key), previous: nil) }
         let count = write.events.count
-        finish(&write)
+        try finish(&write)
         return count
     }
 
-    func startWrite(_ leases: any LeaseAttachments) -> StoreWrite {
+    func startWrite(_ leases: any LeaseAttachments, _ answerBytesMax: Int) -> StoreWrite {
         events = []
         return StoreWrite(
-            reader: reader, backend: backend, leases: leases, before: reader.currentRevision)
+            reader: reader, backend: backend, leases: leases, before: reader.currentRevision,
+            budget: AnswerBudget(bytesMax: answerBytesMax))
     }
 
-    func finish(_ write: inout StoreWrite) {
-        if write.events.isEmpty { return }
-        events = write.events
-        reader.publish(write.main)
+    /// Shows the changes to readers.
+    ///
+    /// - Throws: `answerTooLarge`, when that is done.
+    func finish(_ write: inout StoreWrite) throws(MVCCError) {
+        if !write.events.isEmpty {
+            events = write.events
+            reader.publish(write.main)
+        }
+        if write.budget.isExceeded {
+            throw .answerTooLarge(bytesMax: write.budget.bytesMax)
+        }
     }
 }
 
@@ -71,6 +83,7 @@ struct StoreWrite {
     let leases: any LeaseAttachments
     /// The revision before the request.
     let before: Int64
+    var budget: AnswerBudget
     var events: [StoreEvent] = []
 
     /// The revision of the changes.
@@ -94,7 +107,8 @@ struct StoreWrite {
         var response = PutResponse()
         var value = request.value
         var lease = request.lease
-        if request.prevKV || request.ignoreValue || request.ignoreLease,
+        let wantsPrevious = request.prevKV && budget.isOpen
+        if wantsPrevious || request.ignoreValue || request.ignoreLease,
             let previous = try record(of: request.key)
         {
             guard let fields = previous.withUnsafeBytes({ KeyValueFields($0) }) else {
@@ -102,7 +116,10 @@ struct StoreWrite {
             }
             if request.ignoreValue { value = previous[fields.value] }
             if request.ignoreLease { lease = fields.lease }
-            if request.prevKV { response.prevKV = KeyValue(previous, fields) }
+            if wantsPrevious {
+                response.prevKV = KeyValue(previous, fields)
+                budget.spend(previous.count)
+            }
         }
         put(request.key, value: value, lease: lease)
         response.header = ResponseHeader(revision: main)
@@ -150,9 +167,14 @@ struct StoreWrite {
     {
         var response = DeleteRangeResponse()
         let range = KeyRange(key: request.key, rangeEnd: request.rangeEnd)
-        if request.prevKV {
+        if request.prevKV, budget.isOpen {
             var previous = KeyValueList()
-            response.deleted = Int64(try delete(range) { previous.append(record: $0) })
+            let bytesLeft = budget.bytesLeft
+            response.deleted = Int64(
+                try delete(range) { record in
+                    if previous.encodedBytes < bytesLeft { previous.append(record: record) }
+                })
+            budget.spend(previous.encodedBytes)
             response.prevKVs = previous
         } else {
             response.deleted = Int64(try delete(range, previous: nil))

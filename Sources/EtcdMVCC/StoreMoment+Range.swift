@@ -5,7 +5,8 @@ import EtcdProto
 import RuntimeCore
 
 extension StoreMoment {
-    func range(_ request: RangeRequest) throws(MVCCError) -> RangeResponse {
+    /// - Parameter bytesMax: of keys and values, beyond which it throws `answerTooLarge`.
+    func range(_ request: RangeRequest, bytesMax: Int = .max) throws(MVCCError) -> RangeResponse {
         let main = try resolve(request.revision)
         let range = KeyRange(key: request.key, rangeEnd: request.rangeEnd)
         var response = RangeResponse(header: ResponseHeader(revision: revision))
@@ -16,25 +17,29 @@ extension StoreMoment {
         let limit = request.limit > 0 ? Int(request.limit) : Int.max
         let order = RangeOrder(request)
         if order == nil, !request.hasFilters {
-            try appendInKeyOrder(range, at: main, limit: limit, request, to: &response)
+            try appendInKeyOrder(
+                range, at: main, limit: limit, bytesMax: bytesMax, request, to: &response)
         } else {
-            try appendSelected(range, at: main, limit: limit, order, request, to: &response)
+            try appendSelected(
+                range, at: main, limit: limit, bytesMax: bytesMax, order, request, to: &response)
         }
         return response
     }
 
     /// The plain case: the first keys of the range, as they stand.
     private func appendInKeyOrder(
-        _ range: KeyRange, at main: Int64, limit: Int, _ request: RangeRequest,
+        _ range: KeyRange, at main: Int64, limit: Int, bytesMax: Int, _ request: RangeRequest,
         to response: inout RangeResponse
     ) throws(MVCCError) {
         let found: Int
         if request.keysOnly {
-            found = try appendKeys(range, at: main, limit: limit, to: &response.kvs)
+            found = try appendKeys(
+                range, at: main, limit: limit, bytesMax: bytesMax, to: &response.kvs)
         } else {
             let revisions = try collect(range, at: main, limit: limit) { $0.revision }
             found = revisions.count
-            try append(revisions, at: main, keysOnly: false, to: &response.kvs)
+            try append(
+                revisions, at: main, keysOnly: false, bytesMax: bytesMax, to: &response.kvs)
         }
         response.count = Int64(found < limit ? found : try count(range, at: main))
         response.more = response.count > found
@@ -48,7 +53,8 @@ extension StoreMoment {
 
     /// Keys without values come from the index alone, unless newer revisions have replaced them.
     private func appendKeys(
-        _ range: KeyRange, at main: Int64, limit: Int, to list: inout KeyValueList
+        _ range: KeyRange, at main: Int64, limit: Int, bytesMax: Int,
+        to list: inout KeyValueList
     ) throws(MVCCError) -> Int {
         let answers = try collect(range, at: main, limit: limit) { found -> KeyAnswer in
             if !found.isNewest { return .stored(found.revision) }
@@ -63,15 +69,16 @@ extension StoreMoment {
             switch answer {
             case .complete(let record): record.withUnsafeBytes { list.append(record: $0) }
             case .stored(let revision):
-                try append([revision], at: main, keysOnly: true, to: &list)
+                try append([revision], at: main, keysOnly: true, bytesMax: bytesMax, to: &list)
             }
+            if list.encodedBytes > bytesMax { throw .answerTooLarge(bytesMax: bytesMax) }
         }
         return answers.count
     }
 
     /// Filters, then sorts, then cuts. Records are read only for what the index does not know.
     private func appendSelected(
-        _ range: KeyRange, at main: Int64, limit: Int, _ order: RangeOrder?,
+        _ range: KeyRange, at main: Int64, limit: Int, bytesMax: Int, _ order: RangeOrder?,
         _ request: RangeRequest, to response: inout RangeResponse
     ) throws(MVCCError) {
         // etcd cuts before it sorts when only a target and no direction is given.
@@ -86,7 +93,7 @@ extension StoreMoment {
         response.more = found.count > limit
         try append(
             found.prefix(limit).map(\.revision), at: main, keysOnly: request.keysOnly,
-            to: &response.kvs)
+            bytesMax: bytesMax, to: &response.kvs)
     }
 
     private func filter(
@@ -141,7 +148,8 @@ extension StoreMoment {
     // MARK: answers
 
     private func append(
-        _ revisions: [Revision], at main: Int64, keysOnly: Bool, to list: inout KeyValueList
+        _ revisions: [Revision], at main: Int64, keysOnly: Bool, bytesMax: Int,
+        to list: inout KeyValueList
     ) throws(MVCCError) {
         var scratch: [UInt8] = []
         for (position, revision) in revisions.enumerated() {
@@ -160,6 +168,7 @@ extension StoreMoment {
             if !isSound {
                 throw .corrupt("revision \(revision.main), \(revision.sub) is no KeyValue")
             }
+            if list.encodedBytes > bytesMax { throw .answerTooLarge(bytesMax: bytesMax) }
         }
     }
 

@@ -110,24 +110,31 @@ extension StoreMoment {
     // MARK: reading
 
     /// A transaction without writes.
-    func readTxn(_ request: TxnRequest) throws(MVCCError) -> TxnResponse {
+    ///
+    /// - Parameter bytesMax: of all keys and values, beyond which it throws `answerTooLarge`.
+    func readTxn(_ request: TxnRequest, bytesMax: Int) throws(MVCCError) -> TxnResponse {
         let plan = try plan(request)
         try checkRanges(request, plan)
-        var response = try readTxn(request, plan)
+        var budget = AnswerBudget(bytesMax: bytesMax)
+        var response = try readTxn(request, plan, &budget)
         response.header = ResponseHeader(revision: revision)
         return response
     }
 
-    private func readTxn(_ request: TxnRequest, _ plan: TxnPlan) throws(MVCCError) -> TxnResponse {
+    private func readTxn(
+        _ request: TxnRequest, _ plan: TxnPlan, _ budget: inout AnswerBudget
+    ) throws(MVCCError) -> TxnResponse {
         // A nested answer has a header without content, as etcd's.
         var response = TxnResponse(header: ResponseHeader(), succeeded: plan.succeeded)
         var nested = plan.nested[...]
         for operation in plan.operations(of: request) {
             switch operation.request {
             case .range(let request):
-                response.responses.append(ResponseOp(response: .range(try range(request))))
+                let answer = try range(request, bytesMax: budget.bytesLeft)
+                budget.spend(answer.kvs.encodedBytes)
+                response.responses.append(ResponseOp(response: .range(answer)))
             case .txn(let inner):
-                let answer = try readTxn(inner, nested.removeFirst())
+                let answer = try readTxn(inner, nested.removeFirst(), &budget)
                 response.responses.append(ResponseOp(response: .txn(answer)))
             case .put, .deleteRange:
                 preconditionFailure("a write in a transaction that was found read-only")

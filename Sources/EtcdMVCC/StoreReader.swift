@@ -46,15 +46,25 @@ package final class StoreReader: Sendable {
     // MARK: reading
 
     /// Answers a range request; of the header only the revision is filled: the current one.
-    package func range(_ request: RangeRequest) throws(MVCCError) -> RangeResponse {
+    ///
+    /// - Parameter answerBytesMax: of keys and values, beyond which it throws `answerTooLarge`.
+    package func range(_ request: RangeRequest, answerBytesMax: Int = .max)
+        throws(MVCCError) -> RangeResponse
+    {
         try read(again: request.revision <= 0) { moment throws(MVCCError) in
-            try moment.range(request)
+            try moment.range(request, bytesMax: answerBytesMax)
         }
     }
 
     /// Answers a transaction of ranges, all as of the same revision.
-    package func readTxn(_ request: TxnRequest) throws(MVCCError) -> TxnResponse {
-        try read(again: true) { moment throws(MVCCError) in try moment.readTxn(request) }
+    ///
+    /// - Parameter answerBytesMax: as for `range`.
+    package func readTxn(_ request: TxnRequest, answerBytesMax: Int = .max)
+        throws(MVCCError) -> TxnResponse
+    {
+        try read(again: true) { moment throws(MVCCError) in
+            try moment.readTxn(request, bytesMax: answerBytesMax)
+        }
     }
 
     /// Attempts before a read that is always overtaken by compactions gives up: each needs a

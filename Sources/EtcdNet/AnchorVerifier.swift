@@ -1,5 +1,6 @@
-//  Verification for authorities that are not their own: when only an authority between the root and
-//  the leaves is trusted. Go takes it as an anchor; the TLS library wants the root.
+//  Verification in place of the TLS library's: for authorities that are not their own, when only an
+//  authority between the root and the leaves is trusted (Go takes it as an anchor; the library wants
+//  the root), and where the whole chain is to be looked at.
 
 import NIOCore
 import NIOSSL
@@ -9,11 +10,12 @@ import X509
 struct AnchorVerifier: Sendable {
     private let anchors: CertificateStore
 
-    /// `nil` when every certificate has signed itself, so that the library can do it.
-    init?(_ authorities: [NIOSSLCertificate]) throws(TLSError) {
+    /// `nil` when every certificate has signed itself, so that the library can do it, unless it is
+    /// needed anyway.
+    init?(_ authorities: [NIOSSLCertificate], isNeeded: Bool) throws(TLSError) {
         do {
             let parsed = try authorities.map { try Certificate(derEncoded: $0.toDERBytes()) }
-            if parsed.allSatisfy({ $0.issuer == $0.subject }) { return nil }
+            if !isNeeded, parsed.allSatisfy({ $0.issuer == $0.subject }) { return nil }
             anchors = CertificateStore(parsed)
         } catch {
             throw TLSError("x509: malformed certificate of an authority: \(error)")

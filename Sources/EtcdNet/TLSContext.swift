@@ -13,6 +13,8 @@ package final class TLSContext: Sendable {
         var client: NIOSSLContext?
         /// Takes the library's place where that cannot verify.
         var verifier: AnchorVerifier?
+        /// The same for clients; also where the library does not show what it has verified.
+        var clientVerifier: AnchorVerifier?
     }
 
     private enum Revoked: Sendable {
@@ -61,15 +63,35 @@ package final class TLSContext: Sendable {
 
     /// The first handler of an accepted connection. Looks at the files, which costs a system call
     /// each, and reads those that have changed.
-    func serverHandler() throws(TLSError) -> NIOSSLServerHandler {
+    ///
+    /// - Parameter revoked: hears during the handshake why a client may not come in whose own
+    ///   certificate, or one that vouches for it, has been revoked.
+    func serverHandler(revoked: @escaping (String) -> Void) throws(TLSError)
+        -> NIOSSLServerHandler
+    {
         let contexts = refresh()
         let context = try Self.server(of: contexts)
-        guard options.verifiesClients, let verifier = contexts.verifier else {
+        guard options.verifiesClients, let verifier = contexts.clientVerifier else {
             return NIOSSLServerHandler(context: context)
         }
         return NIOSSLServerHandler(context: context) { shown, promise in
+            if let refusal = self.refusalOfRevoked(shown) { revoked(refusal) }
             verifier.verify(shown, isClient: true, promise)
         }
+    }
+
+    /// Looks at every certificate that a client shows. One that resumes a session shows none: a
+    /// change of the list makes an end of those.
+    private func refusalOfRevoked(_ shown: [NIOSSLCertificate]) -> String? {
+        for each in shown {
+            do throws(TLSError) {
+                let certificate = try PeerCertificate(each)
+                if let refusal = refusalByList(certificate) { return refusal }
+            } catch {
+                return error.description
+            }
+        }
+        return nil
     }
 
     /// What connections are accepted with now.
@@ -103,7 +125,8 @@ package final class TLSContext: Sendable {
         if let verifier = contexts.verifier {
             return try NIOSSLClientHandler(context: context, serverHostname: name) {
                 shown, promise in
-                let refusal = shown.first.map { self.refusal(ofServer: $0) } ?? "no certificate"
+                let refusal =
+                    shown.first.map { self.refusal(ofServer: $0, at: wanted) } ?? "no certificate"
                 if refusal != nil { return promise.succeed(.failed) }
                 verifier.verify(shown, isClient: false, promise)
             }
@@ -119,7 +142,10 @@ package final class TLSContext: Sendable {
 
     /// Why a client with this certificate, which its authority vouches for, may not come in.
     func refusal(ofClient certificate: PeerCertificate) -> String? {
-        if let refusal = refusalByName(certificate) { return refusal }
+        refusalByName(certificate) ?? refusalByList(certificate)
+    }
+
+    private func refusalByList(_ certificate: PeerCertificate) -> String? {
         switch state.withLock({ $0.revoked.value }) {
         case .nobody: return nil
         case .unknown(let error): return error.description
@@ -132,7 +158,8 @@ package final class TLSContext: Sendable {
         }
     }
 
-    private func refusal(ofServer shown: NIOSSLCertificate) -> String? {
+    /// - Parameter host: what the certificate has to name; `nil` when the library sees to that.
+    private func refusal(ofServer shown: NIOSSLCertificate, at host: String? = nil) -> String? {
         let certificate: PeerCertificate
         do throws(TLSError) {
             certificate = try PeerCertificate(shown)
@@ -142,6 +169,7 @@ package final class TLSContext: Sendable {
         if !certificate.hasAlternativeNames {
             return "x509: certificate relies on legacy Common Name field, use SANs instead"
         }
+        if let host, let refusal = certificate.refusal(of: host) { return refusal }
         return refusalByName(certificate)
     }
 
@@ -159,11 +187,18 @@ package final class TLSContext: Sendable {
 
     private func refresh(isForced: Bool = false) -> Contexts {
         let (contexts, notices) = state.withLock { state in
-            let first = state.contexts.refresh(isForced: isForced) { () throws(TLSError) in
-                try Self.makeContexts(options)
-            }
             let second = state.revoked.refresh(isForced: isForced) { () throws(TLSError) in
                 try Self.makeRevoked(options)
+            }
+            var first = state.contexts.refresh(isForced: isForced) { () throws(TLSError) in
+                try Self.makeContexts(options)
+            }
+            if first == nil, case .reloaded? = second, options.verifiesClients {
+                // New keys for tickets, so that no session of the old list is resumed.
+                first = state.contexts.refresh(isForced: true) { () throws(TLSError) in
+                    try Self.makeContexts(options)
+                }
+                if case .reloaded? = first { first = nil }
             }
             return (state.contexts.value, [first, second].compactMap(\.self))
         }
@@ -178,6 +213,9 @@ package final class TLSContext: Sendable {
         if options.hasCertificate { contexts.server = try TLSContextMaker(options).server() }
         let maker = TLSContextMaker(options)
         contexts.verifier = try maker.verifier()
+        contexts.clientVerifier =
+            options.revocationFile.isEmpty
+            ? contexts.verifier : try maker.verifier(isNeeded: true)
         if options.dials { contexts.client = try maker.client() } else { try maker.checkClient() }
         return contexts
     }

@@ -57,9 +57,12 @@ struct TLSContextMaker {
     }
 
     /// `nil` when the library can verify.
-    func verifier() throws(TLSError) -> AnchorVerifier? {
+    ///
+    /// - Parameter isNeeded: the library would do, but shows only the other side's own certificate,
+    ///   not those that vouch for it.
+    func verifier(isNeeded: Bool = false) throws(TLSError) -> AnchorVerifier? {
         if options.trustedCAFile.isEmpty { return nil }
-        return try AnchorVerifier(try authorities())
+        return try AnchorVerifier(try authorities(), isNeeded: isNeeded)
     }
 
     private func apply(to configuration: inout TLSConfiguration) {

@@ -27,6 +27,8 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
     /// What the client has said before it was let in.
     private var received = ByteBuffer()
     private var holdsRead = false
+    /// Why the client may not come in although the library lets it.
+    private var revoked: String?
 
     init(loop: ListenerLoop, handler: any HTTPHandler, tls: ListenerTLS) {
         self.loop = loop
@@ -39,7 +41,9 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
         in pipeline: ChannelPipeline.SynchronousOperations,
         position: ChannelPipeline.SynchronousOperations.Position, _ handshake: TLSHandshake
     ) throws {
-        let library = try handshake.tls.context.serverHandler()
+        let library = try handshake.tls.context.serverHandler { [weak handshake] refusal in
+            handshake?.revoked = refusal
+        }
         handshake.library = library
         // In this order nothing that the library says is missed.
         try pipeline.addHandler(handshake, position: position)
@@ -124,7 +128,12 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
 
     private func check() {
         guard phase == .shaking else { return }
-        guard let shown = library?.peerCertificate else { return admit(nil) }
+        guard let shown = library?.peerCertificate else {
+            if tls.context.options.verifiesClients {
+                return reject("tls: client didn't provide a certificate")
+            }
+            return admit(nil)
+        }
         let certificate: PeerCertificate
         do throws(TLSError) {
             certificate = try PeerCertificate(shown)
@@ -133,7 +142,7 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
         }
         // A resumed session was begun when the certificate may still have been valid.
         if let refusal = TLSFailure.expiry(of: shown) { return reject(refusal, certificate) }
-        if let refusal = tls.context.refusal(ofClient: certificate) {
+        if let refusal = revoked ?? tls.context.refusal(ofClient: certificate) {
             return reject(refusal, certificate)
         }
         guard tls.checksSourceAddress else { return admit(certificate) }

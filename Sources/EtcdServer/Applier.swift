@@ -106,8 +106,12 @@ struct Applier {
         _ request: InternalRaftRequest, at index: LogIndex, _ replies: inout ReplyBatches
     ) -> Outcome {
         guard index > v3.appliedIndex else { return .none }
+        let id = request.id
+        let isOwn = id >> 48 == members.localID.rawValue & 0xFFFF
+        let address = isOwn ? registry.take(id) : nil
         var applier = V3Applier(
-            keyspace: v3, members: members, status: status, now: now.monotonic, index: index)
+            keyspace: v3, members: members, status: status, now: now.monotonic, index: index,
+            hasWaiter: address != nil)
         guard let answer = applier.apply(request) else {
             return .failed("log entry \(index): a request of no kind")
         }
@@ -115,9 +119,6 @@ struct Applier {
             return .failed("log entry \(index): \(damage)")
         }
         note(request, answer)
-        let id = request.id
-        let isOwn = id >> 48 == members.localID.rawValue & 0xFFFF
-        let address = isOwn ? registry.take(id) : nil
         switch answer {
         case .now(let result):
             if let address { replies.add(address, .v3(result)) }

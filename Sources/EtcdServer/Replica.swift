@@ -159,9 +159,11 @@ package final class Replica: Sendable {
             now: clock.now())
     }
 
+    /// - Parameter hashing: where passwords are hashed; `background` if there is no other place.
     package func makeRequestHandler(
         consensus: any Port<ConsensusInput>, apply: any Port<ApplyInput>,
-        background: any BackgroundPool, connectivity: any PeerConnectivity
+        background: any BackgroundPool, hashing: (any BackgroundPool)? = nil,
+        connectivity: any PeerConnectivity
     ) -> RequestHandler {
         RequestHandler(
             settings: RequestHandler.Settings(
@@ -174,6 +176,6 @@ package final class Replica: Sendable {
             status: status, keyspace: keyspace, members: members, v3: v3, ids: ids,
             registry: registry,
             clock: clock, consensus: consensus, apply: apply, background: background,
-            connectivity: connectivity)
+            hashing: hashing, connectivity: connectivity)
     }
 }

@@ -53,10 +53,14 @@ package enum RequestChecks {
         }
     }
 
-    /// Only ranges in both branches: needs no place in the log.
+    /// Only ranges in both branches, and in those of nested transactions: needs no place in the log.
     package static func isReadOnly(_ request: TxnRequest) -> Bool {
         func isRead(_ operation: RequestOp) -> Bool {
-            if case .range? = operation.request { true } else { false }
+            switch operation.request {
+            case .range: true
+            case .txn(let inner): isReadOnly(inner)
+            case .put, .deleteRange, nil: false
+            }
         }
         return request.success.allSatisfy(isRead) && request.failure.allSatisfy(isRead)
     }
@@ -64,71 +68,12 @@ package enum RequestChecks {
     /// Every range is content with local data.
     package static func isSerializable(_ request: TxnRequest) -> Bool {
         func isLocal(_ operation: RequestOp) -> Bool {
-            if case .range(let range)? = operation.request { range.serializable } else { true }
+            switch operation.request {
+            case .range(let range): range.serializable
+            case .txn(let inner): isSerializable(inner)
+            case .put, .deleteRange, nil: true
+            }
         }
         return request.success.allSatisfy(isLocal) && request.failure.allSatisfy(isLocal)
-    }
-}
-
-/// Which keys a list of operations puts and deletes, to find one that is written twice.
-private struct KeyUses {
-    private var puts: Set<Bytes> = []
-    private var deletes: [(key: Bytes, end: Bytes)] = []
-
-    /// Whether so many operations write that two of them could meet.
-    static func needsLook(_ operations: [RequestOp]) -> Bool {
-        var writes = 0
-        for operation in operations {
-            switch operation.request {
-            case .put, .deleteRange: writes += 1
-            // Its branches are looked at, too.
-            case .txn: return true
-            case .range, nil: break
-            }
-        }
-        return writes > 1
-    }
-
-    /// `nil` when some key would be put twice, or put and deleted, by operations that can both run.
-    static func collect(_ operations: [RequestOp]) -> KeyUses? {
-        var uses = KeyUses()
-        for operation in operations {
-            if case .deleteRange(let request)? = operation.request {
-                uses.deletes.append((request.key, request.rangeEnd))
-            }
-        }
-        for operation in operations {
-            guard case .txn(let request)? = operation.request else { continue }
-            guard uses.addNested(request) else { return nil }
-        }
-        for operation in operations {
-            guard case .put(let request)? = operation.request else { continue }
-            guard !uses.isDeleted(request.key), uses.puts.insert(request.key).inserted else {
-                return nil
-            }
-        }
-        return uses
-    }
-
-    /// The branches of a nested transaction exclude each other, so that they may share keys.
-    private mutating func addNested(_ request: TxnRequest) -> Bool {
-        guard let success = KeyUses.collect(request.success),
-            let failure = KeyUses.collect(request.failure)
-        else { return false }
-        for key in success.puts where puts.contains(key) || isDeleted(key) { return false }
-        for key in failure.puts where puts.contains(key) || isDeleted(key) { return false }
-        puts.formUnion(success.puts)
-        puts.formUnion(failure.puts)
-        deletes += success.deletes
-        deletes += failure.deletes
-        return true
-    }
-
-    private func isDeleted(_ key: Bytes) -> Bool {
-        deletes.contains { range in
-            // etcd does not see an end of one zero byte as the end of all keys here.
-            if range.end.isEmpty { return key == range.key }
-            return key >= range.key && key < range.end
-        }
     }
 }

@@ -108,15 +108,15 @@ extension RequestHandler {
     package func readRange(_ request: RangeRequest, context: CallContext)
         -> Result<RangeResponse, ServerError>
     {
-        // The rules may have changed while the read waited.
+        // The rules may have changed while the read waited, and may once more while it is served.
+        let rules = v3.auth.revision
         if let refusal = refusal(context, { $0.refusal(of: request) }) {
             return .failure(refusal)
         }
         let start = clock.now().monotonic
         do throws(MVCCError) {
             v3.metrics.ranges.add()
-            let rules = v3.auth.revision
-            var response = try v3.reader.range(request)
+            var response = try v3.reader.range(request, answerBytesMax: Limits.answerBytesMax)
             v3.metrics.rangesSucceeded.observe(
                 nanoseconds: clock.now().monotonic.nanoseconds(since: start))
             if v3.auth.isEnabled, v3.auth.revision != rules { return .failure(.authRevisionOld) }
@@ -132,12 +132,12 @@ extension RequestHandler {
     package func readTxn(_ request: TxnRequest, context: CallContext)
         -> Result<TxnResponse, ServerError>
     {
+        let rules = v3.auth.revision
         if let refusal = refusal(context, { $0.refusal(of: request) }) {
             return .failure(refusal)
         }
         do throws(MVCCError) {
-            let rules = v3.auth.revision
-            var response = try v3.reader.readTxn(request)
+            var response = try v3.reader.readTxn(request, answerBytesMax: Limits.answerBytesMax)
             if v3.auth.isEnabled, v3.auth.revision != rules { return .failure(.authRevisionOld) }
             response.header = header(revision: response.header?.revision ?? 0)
             v3.metrics.count(request, succeeded: response.succeeded)

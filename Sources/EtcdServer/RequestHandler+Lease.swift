@@ -53,6 +53,12 @@ extension RequestHandler {
         return refusalOfStranger(context) ?? refusal(context) { $0.refusalOfWrites(toLease: id) }
     }
 
+    /// Whether the caller may see these keys, which another member has named.
+    package func refusalOfReading(_ keys: [Bytes], _ context: CallContext) -> ServerError? {
+        guard v3.auth.isEnabled, !keys.isEmpty else { return nil }
+        return refusal(context) { $0.refusal(.read, ofKeys: keys) }
+    }
+
     /// The list shows every lease, so it takes the right to see what each holds.
     package func refusalOfList(_ context: CallContext) -> ServerError? {
         guard v3.auth.isEnabled else { return nil }

@@ -62,7 +62,8 @@ package final class RequestHandler: Sendable {
         settings: Settings, status: ReplicaStatus, keyspace: V2Keyspace, members: MemberDirectory,
         v3: V3Views, ids: RequestIDs, registry: ProposalRegistry, clock: any Clock,
         consensus: any Port<ConsensusInput>, apply: any Port<ApplyInput>,
-        background: any BackgroundPool, connectivity: any PeerConnectivity
+        background: any BackgroundPool, hashing: (any BackgroundPool)? = nil,
+        connectivity: any PeerConnectivity
     ) {
         self.settings = settings
         self.status = status
@@ -74,7 +75,7 @@ package final class RequestHandler: Sendable {
         self.consensus = consensus
         self.apply = apply
         self.background = background
-        passwords = PasswordWork(background: background)
+        passwords = PasswordWork(background: hashing ?? background)
         self.connectivity = connectivity
         self.ids = ids
     }

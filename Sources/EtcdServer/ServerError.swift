@@ -36,6 +36,8 @@ package enum ServerError: Error, Sendable, Hashable {
     case compacted
     case futureRevision
     case databaseSpaceExceeded
+    /// The answer does not fit into a message; what was asked for is done.
+    case answerTooLarge(bytesMax: Int)
     case leaseNotFound
     case leaseExists
     case leaseTTLTooLarge
@@ -117,6 +119,8 @@ package enum ServerError: Error, Sendable, Hashable {
         case .compacted: "etcdserver: mvcc: required revision has been compacted"
         case .futureRevision: "etcdserver: mvcc: required revision is a future revision"
         case .databaseSpaceExceeded: "etcdserver: mvcc: database space exceeded"
+        case .answerTooLarge(let bytesMax):
+            "grpc: trying to send message larger than max (\(bytesMax + 1) vs. \(bytesMax))"
         case .leaseNotFound: "etcdserver: requested lease not found"
         case .leaseExists: "etcdserver: lease already exists"
         case .leaseTTLTooLarge: "etcdserver: too large lease TTL"

@@ -22,6 +22,8 @@ struct V3Applier {
     let status: ReplicaStatus
     let now: Instant
     let index: LogIndex
+    /// 0 when nobody waits here: what is asked for besides the change need not be collected.
+    let answerBytesMax: Int
     /// Who sent the request, as its log entry says.
     var sender = AuthInfo()
     /// Set when the database has outgrown its quota: this member must raise the alarm.
@@ -31,9 +33,10 @@ struct V3Applier {
 
     init(
         keyspace: V3Keyspace, members: MemberDirectory, status: ReplicaStatus, now: Instant,
-        index: LogIndex
+        index: LogIndex, hasWaiter: Bool
     ) {
         self.index = index
+        answerBytesMax = hasWaiter ? Limits.answerBytesMax : 0
         self.keyspace = keyspace
         self.members = members
         self.status = status
@@ -68,7 +71,8 @@ struct V3Applier {
         let fits = admits(SpaceQuota.cost(request))
         return answer(fits: fits) { (own: V3Applier) throws(MVCCError) in
             own.keyspace.views.metrics.count(request)
-            var response = try own.keyspace.store.put(request, leases: own.keyspace.attachments)
+            var response = try own.keyspace.store.put(
+                request, leases: own.keyspace.attachments, answerBytesMax: own.answerBytesMax)
             own.complete(&response.header)
             return .put(response)
         }
@@ -80,7 +84,8 @@ struct V3Applier {
         if keyspace.alarms.isOutOfSpace, cost > 0 { return .failure(.databaseSpaceExceeded) }
         let fits = admits(cost)
         return answer(fits: fits) { (own: V3Applier) throws(MVCCError) in
-            var response = try own.keyspace.store.txn(request, leases: own.keyspace.attachments)
+            var response = try own.keyspace.store.txn(
+                request, leases: own.keyspace.attachments, answerBytesMax: own.answerBytesMax)
             own.keyspace.views.metrics.count(request, succeeded: response.succeeded)
             own.complete(&response.header)
             return .txn(response)
@@ -94,7 +99,7 @@ struct V3Applier {
         return perform { (own: V3Applier) throws(MVCCError) in
             own.keyspace.views.metrics.deletes.add()
             var response = try own.keyspace.store.deleteRange(
-                request, leases: own.keyspace.attachments)
+                request, leases: own.keyspace.attachments, answerBytesMax: own.answerBytesMax)
             own.complete(&response.header)
             return .deleteRange(response)
         }
@@ -103,8 +108,11 @@ struct V3Applier {
     /// Old servers sent reads through the log.
     private mutating func range(_ request: RangeRequest) -> Result<V3Result, ServerError> {
         if keyspace.alarms.isCorrupt { return .failure(.corrupt) }
+        // Nobody asks here, and nothing changes.
+        if answerBytesMax == 0 { return .success(.range(RangeResponse())) }
         return perform { (own: V3Applier) throws(MVCCError) in
-            var response = try own.keyspace.store.reader.range(request)
+            var response = try own.keyspace.store.reader.range(
+                request, answerBytesMax: own.answerBytesMax)
             own.complete(&response.header)
             return .range(response)
         }
@@ -229,11 +237,13 @@ struct V3Applier {
         fits: Bool, _ body: (V3Applier) throws(MVCCError) -> V3Result
     ) -> Result<V3Result, ServerError> {
         let result = perform(body)
-        if !fits, case .success = result {
+        if fits { return result }
+        switch result {
+        case .success, .failure(.answerTooLarge):
             outgrewQuota = true
             return .failure(.databaseSpaceExceeded)
+        case .failure: return result
         }
-        return result
     }
 
     private mutating func perform(_ body: (V3Applier) throws(MVCCError) -> V3Result)
@@ -246,6 +256,7 @@ struct V3Applier {
         } catch {
             switch error {
             case .corrupt, .unavailable: damage = "\(error)"
+            case .answerTooLarge: keyspace.publishEvents()
             default: break
             }
             return .failure(ServerError(error))
@@ -270,6 +281,7 @@ extension ServerError {
         case .futureRevision: self = .futureRevision
         case .leaseNotFound: self = .leaseNotFound
         case .keyNotFound: self = .keyNotFound
+        case .answerTooLarge(let bytesMax): self = .answerTooLarge(bytesMax: bytesMax)
         default: self = .other("\(error)")
         }
     }

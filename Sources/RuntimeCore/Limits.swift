@@ -29,6 +29,9 @@ package enum Limits {
     package static let v2StreamBacklogMax = 100
     /// Default bound of a request body on the client port (etcd's `max-request-bytes`, 1.5 MiB).
     package static let requestBytesMax = 1_572_864
+    /// Keys and values of one answer: what a gRPC message of etcd may have, to the byte. A small
+    /// transaction could ask for any amount of memory.
+    package static let answerBytesMax = Int(Int32.max)
     /// Request line and headers together on any HTTP/1.1 connection (Go's default is 1 MiB).
     package static let httpHeaderBytesMax = 1 << 20
     /// Header fields in one request: beyond this it is a flood, not a request.
@@ -60,8 +63,9 @@ package enum Limits {
     package static let versionNegotiationMilliseconds: UInt64 = 4_000
     /// Period of purging old snapshot and log files (etcd's value).
     package static let purgeMilliseconds: UInt64 = 30_000
-    /// Passwords that wait to be hashed or compared, each for a good part of a second's tenth.
-    package static let passwordWorkMax = 1_024
+    /// Passwords that wait to be hashed or compared, each for a good part of a second's tenth: no
+    /// more than two threads manage within the time limit of a request.
+    package static let passwordWorkMax = 256
     /// Passwords of the v2 API that have been compared and need not be again.
     package static let verifiedPasswordsMax = 1_024
     /// Descriptors kept back from client connections (etcd's value).

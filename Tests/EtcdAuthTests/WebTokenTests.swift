@@ -1,5 +1,6 @@
 //  JSON Web Tokens: every algorithm, what is refused, and which keys.
 
+import Crypto
 import EtcdAuth
 import RuntimeCore
 import Testing
@@ -82,6 +83,44 @@ struct WebTokenTests {
             + "c000I7Sk0yXjx_hj-CaghBSZId0qMgGWQ6bXVjy0ilc"
         let info = try Self.tokens(.hs256, "secret").info(of: token, now: Self.at(0))
         #expect(info == AuthInfo(username: "root", revision: 7))
+    }
+
+    @Test(
+        "a time that is no number is not taken for none",
+        arguments: [
+            (#""exp":1700000100"#, true), (#""nbf":1700000000,"iat":1700000000"#, true),
+            (#""exp":"1700000100""#, false), (#""exp":null"#, false), (#""exp":{}"#, false),
+            (#""nbf":"0""#, false), (#""iat":true"#, false),
+        ])
+    func times(claims: String, isTaken: Bool) throws {
+        let key = try WebTokenKey(.hs256, publicKey: nil, privateKey: Bytes("secret"))
+        let head = #"{"alg":"HS256","typ":"JWT"}"#
+        let body = #"{"revision":7,"username":"root",\#(claims)}"#
+        let unsigned = "\(Self.base64URL(head)).\(Self.base64URL(body))"
+        let mac = HMAC<SHA256>.authenticationCode(
+            for: Array(unsigned.utf8), using: SymmetricKey(data: Array("secret".utf8)))
+        let token = "\(unsigned).\(Self.base64URL(Array(mac)))"
+        let info = WebTokens(key: key, ttlSeconds: 300).info(of: token, now: Self.at(1))
+        #expect((info == AuthInfo(username: "root", revision: 7)) == isTaken)
+    }
+
+    private static func base64URL(_ text: String) -> String { base64URL(Array(text.utf8)) }
+
+    private static func base64URL(_ bytes: [UInt8]) -> String {
+        let digits = Array(
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        var text: [UInt8] = []
+        var (held, count) = (0, 0)
+        for byte in bytes {
+            held = held << 8 | Int(byte)
+            count += 8
+            while count >= 6 {
+                count -= 6
+                text.append(digits[held >> count & 63])
+            }
+        }
+        if count > 0 { text.append(digits[held << (6 - count) & 63]) }
+        return String(decoding: text, as: UTF8.self)
     }
 
     @Test("that were tampered with are refused")

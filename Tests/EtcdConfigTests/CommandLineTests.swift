@@ -151,4 +151,20 @@ struct CommandLineTests {
         #expect(failure(load(["config"])).code == 2)
         #expect(failure(load(["config", "chek"])).message.hasPrefix("\"chek\" is no command"))
     }
+
+    @Test(
+        "is shown without secrets",
+        arguments: [
+            (["e", "--discovery-user", "u:p", "--name=x"], ["e", "--discovery-user", "***", "--name=x"]),
+            (["e", "-discovery-password=p", "y"], ["e", "-discovery-password=***", "y"]),
+            (
+                ["e", "--discovery", "http://u:p@h/t", "--force-new-cluster", "z"],
+                ["e", "--discovery", "http://***@h/t", "--force-new-cluster", "z"]
+            ),
+            (["e", "gateway", "start", "--unknown", "v"], ["e", "gateway", "start", "--unknown", "v"]),
+            (["e", "--discovery-password"], ["e", "--discovery-password"]),
+        ])
+    func shown(words: [String], expected: [String]) {
+        #expect(Setting.shown(commandLine: words) == expected)
+    }
 }

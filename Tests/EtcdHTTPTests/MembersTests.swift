@@ -1,6 +1,7 @@
 //  /v2/members, /v2/machines and /v2/stats (spec http-v2 sections 5 and 6).
 
 import EtcdMembership
+import EtcdProto
 import EtcdServer
 import Raft
 import RuntimeCore
@@ -49,6 +50,36 @@ private let json = [("Content-Type", "application/json")]
         #expect(
             response.body.hasSuffix(
                 "\"name\":\"\",\"peerURLs\":[\"http://a:1\",\"http://b:1\"],\"clientURLs\":[]}\n"))
+    }
+
+    @Test("nobody changes the cluster while users and roles of the v3 API are in force")
+    func foreignRules() throws {
+        let fixture = Fixture()
+        let auth = fixture.v3.views.auth
+        try auth.addUser(
+            AuthUserAddRequest(
+                name: "root", options: UserAddOptions(noPassword: true)), in: fixture.v3.backend)
+        try auth.addRole("root", in: fixture.v3.backend)
+        try auth.grantRole(
+            AuthUserGrantRoleRequest(user: "root", role: "root"), in: fixture.v3.backend)
+        try auth.enable(in: fixture.v3.backend)
+        let body = "{\"peerURLs\":[\"http://b:1\"]}"
+        for (method, path) in [
+            ("POST", "/v2/members"), ("PUT", "/v2/members/2a"), ("DELETE", "/v2/members/2a"),
+            ("PUT", "/v2/auth/users/root"), ("PUT", "/v2/auth/enable"),
+            ("PUT", "/config/local/log"),
+        ] {
+            let refused = fixture.send(method, path, json, body: body)
+            #expect(refused.status == 401, "\(method) \(path)")
+            let forged = fixture.send(
+                method, path, json + [("Authorization", "root.1")], body: body)
+            #expect(forged.status == 401, "\(method) \(path)")
+        }
+        #expect(fixture.send("GET", "/v2/members").status == 200)
+        let allowed = fixture.send(
+            "PUT", "/v2/members/2a", json, body: body, isTLS: true, commonName: "root")
+        fixture.answer(.members([]))
+        #expect(allowed.status == 204)
     }
 
     @Test func changesAndRemoves() {

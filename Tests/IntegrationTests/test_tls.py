@@ -36,6 +36,7 @@ class World:
         self.ca = Authority(directory, "ca")
         self.other_ca = Authority(directory, "other-ca")
         self.middle = Authority(directory, "middle", parent=self.ca)
+        self.fallen = Authority(directory, "fallen", parent=self.ca)
         self.server = self.ca.leaf("server", san=LOCAL, usage=BOTH)
         self.clients = {
             "good": self.ca.leaf("good"),
@@ -52,10 +53,11 @@ class World:
             "of another host": self.ca.leaf("nowhere", san="DNS:nowhere.invalid"),
             "of another address, this host": self.ca.leaf("mixed", san="IP:192.0.2.1,DNS:localhost"),
             "below an authority between": self.middle.leaf("low", with_chain=True),
+            "below a revoked authority": self.fallen.leaf("deceived", with_chain=True),
             "below an authority not shown": self.middle.leaf("orphan"),
             "none": None,
         }
-        self.ca.revoke(self.clients["revoked"])
+        self.ca.revoke(self.clients["revoked"], self.fallen)
 
 
 @pytest.fixture(scope="module")
