@@ -48,6 +48,10 @@ enum GatewayAnswer {
         text(405, "Method Not Allowed", responder)
     }
 
+    static func malformedForm(_ flaw: String, _ responder: any HTTPResponder) {
+        text(400, flaw, responder)
+    }
+
     /// - Parameter status: 400 or 405.
     static func refusedHandshake(_ status: Int, _ responder: any HTTPResponder) {
         text(

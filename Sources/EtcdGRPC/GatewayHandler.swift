@@ -54,6 +54,7 @@ package final class GatewayHandler: HTTPHandler {
         guard head.method == "POST", let endpoint = endpoint(of: path(head)) else {
             return .ignore
         }
+        if GatewayOverride(head) != nil { return .collect(maximum: bodyBytesMax) }
         guard endpoint.method.kind == .bidirectional else { return .collect(maximum: bodyBytesMax) }
         guard let metadata = try? CallMetadata(gateway: head) else { return .ignore }
         return .stream(requests(of: endpoint, metadata, responder))
@@ -136,6 +137,17 @@ package final class GatewayHandler: HTTPHandler {
             return GatewayAnswer.notFound(responder, isOurs: GatewayHandler.name(path) != nil)
         }
         guard head.method == "POST" else { return GatewayAnswer.methodNotAllowed(responder) }
+        var body = body
+        if let override = GatewayOverride(head) {
+            if let flaw = override.flaw(of: body) {
+                return GatewayAnswer.malformedForm(flaw, responder)
+            }
+            guard override.method == "POST" else {
+                return GatewayAnswer.methodNotAllowed(responder)
+            }
+            // The form has been read, and the call gets what is left of it.
+            body = ByteBuffer()
+        }
         do throws(GRPCStatus) {
             let metadata = try CallMetadata(gateway: head)
             let request = try request(body)
@@ -151,7 +163,7 @@ package final class GatewayHandler: HTTPHandler {
     }
 
     private func request(_ body: ByteBuffer) throws(GRPCStatus) -> JSONValue {
-        do throws(GatewayJSONScanner.Failure) {
+        do throws(JSONScanner.Failure) {
             return try GatewayJSON.first(in: body)
         } catch {
             throw GRPCStatus(.invalidArgument, error.text)

@@ -18,7 +18,7 @@ final class GatewayRequests: HTTPBodySink {
     /// `nil` once there is nobody to take requests.
     private var inlet: (any V3Inlet)?
 
-    private var scanner = GatewayJSONScanner()
+    private var scanner = JSONScanner()
     /// What has arrived and is not handed over; the first `scanned` bytes belong to an incomplete
     /// message.
     private var pending = ByteBuffer()
@@ -97,7 +97,7 @@ final class GatewayRequests: HTTPBodySink {
         isWorking = true
         defer { isWorking = false }
         while !isHeld, let inlet {
-            do throws(GatewayJSONScanner.Failure) {
+            do throws(JSONScanner.Failure) {
                 if let value = try nextValue() {
                     messages += 1
                     inlet.receive(.json(value))
@@ -123,7 +123,7 @@ final class GatewayRequests: HTTPBodySink {
     }
 
     /// `nil` when more bytes are needed, or none are left.
-    private func nextValue() throws(GatewayJSONScanner.Failure) -> JSONValue? {
+    private func nextValue() throws(JSONScanner.Failure) -> JSONValue? {
         guard let length = try nextLength() else { return nil }
         let bytes = pending.readBytes(length: length) ?? []
         scanned = 0
@@ -131,7 +131,7 @@ final class GatewayRequests: HTTPBodySink {
         return try GatewayJSON.parse(Bytes(bytes))
     }
 
-    private func nextLength() throws(GatewayJSONScanner.Failure) -> Int? {
+    private func nextLength() throws(JSONScanner.Failure) -> Int? {
         let view = pending.readableBytesView
         for position in scanned..<view.count {
             switch try scanner.feed(view[view.startIndex + position]) {
@@ -148,7 +148,7 @@ final class GatewayRequests: HTTPBodySink {
             scanned = 0
         }
         guard scanned <= messageBytesMax else {
-            throw GatewayJSONScanner.Failure(
+            throw JSONScanner.Failure(
                 text: "message of more than \(messageBytesMax) bytes")
         }
         return nil
@@ -158,30 +158,26 @@ final class GatewayRequests: HTTPBodySink {
 /// Reads values whose extent is known.
 enum GatewayJSON {
     /// - Parameter bytes: one value that the scanner has passed.
-    static func parse(_ bytes: Bytes) throws(GatewayJSONScanner.Failure) -> JSONValue {
+    static func parse(_ bytes: Bytes) throws(JSONScanner.Failure) -> JSONValue {
         let value: JSONValue
         do throws(JSONError) {
             value = try JSONValue.parse(bytes)
         } catch {
-            throw GatewayJSONScanner.Failure(text: error.reason)
+            throw JSONScanner.Failure(text: error.reason)
         }
-        let kind: String
         switch value {
         case .object, .null: return value
-        case .array: kind = "array"
-        case .string: kind = "string"
-        case .number: kind = "number"
-        case .bool: kind = "bool"
+        default:
+            let error = ProtobufJSONError(value, isNo: "map[string]json.RawMessage")
+            throw JSONScanner.Failure(text: error.description)
         }
-        throw GatewayJSONScanner.Failure(
-            text: "json: cannot unmarshal \(kind) into Go value of type map[string]json.RawMessage")
     }
 
     /// The first value of a body; what follows it is ignored, and no value is an empty object.
-    static func first(in body: ByteBuffer) throws(GatewayJSONScanner.Failure) -> JSONValue {
+    static func first(in body: ByteBuffer) throws(JSONScanner.Failure) -> JSONValue {
         let bytes = Bytes(Array(body.readableBytesView))
         if case .object = (try? JSONValue.parse(bytes)) { return try parse(bytes) }
-        var scanner = GatewayJSONScanner()
+        var scanner = JSONScanner()
         for position in 0..<bytes.count {
             switch try scanner.feed(bytes[position]) {
             case .goOn: break

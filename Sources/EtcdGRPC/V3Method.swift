@@ -125,6 +125,8 @@ private final class ReceiverInlet<Request: ProtobufMessage, Response: ProtobufMe
     private let receiver: any V3Receiver<Request>
     private let call: V3Call<Response>
     private let counters: CallCounters
+    private var messages = 0
+    private var hasEnded = false
 
     init(receiver: any V3Receiver<Request>, call: V3Call<Response>, counters: CallCounters) {
         self.receiver = receiver
@@ -134,21 +136,30 @@ private final class ReceiverInlet<Request: ProtobufMessage, Response: ProtobufMe
     }
 
     func receive(_ payload: V3Payload) {
-        guard call.isOpen else { return }
+        guard call.isOpen, !hasEnded else { return }
         do throws(GRPCStatus) {
             let request: Request = try payload.decoded(
                 orSaying: "grpc: failed to unmarshal the received message:")
             counters.messageReceived()
+            messages += 1
             receiver.receive(request)
         } catch {
             counters.messageUnreadable()
-            call.interrupt(error)
+            guard case .json = payload else { return call.interrupt(error) }
+            // As in etcd's gateway, a first message that cannot be read fails the call without a
+            // code of its own, and a later one ends the requests without a word.
+            if messages > 0 { return requestsEnded() }
+            call.interrupt(GRPCStatus(.unknown, error.message))
         }
     }
 
     func interrupt(_ status: GRPCStatus) { call.interrupt(status) }
 
-    func requestsEnded() { if call.isOpen { receiver.requestsEnded() } }
+    func requestsEnded() {
+        if hasEnded { return }
+        hasEnded = true
+        if call.isOpen { receiver.requestsEnded() }
+    }
 }
 
 extension V3Payload {

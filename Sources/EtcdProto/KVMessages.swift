@@ -38,6 +38,7 @@ package struct RangeRequest: ProtobufMessage {
 
     /// Direction of the answer.
     package struct SortOrder: OpenEnum {
+        package static let enumName = "etcdserverpb.RangeRequest.SortOrder"
         package static let none = Self(rawValue: 0)
         package static let ascend = Self(rawValue: 1)
         package static let descend = Self(rawValue: 2)
@@ -49,6 +50,7 @@ package struct RangeRequest: ProtobufMessage {
 
     /// What the answer is sorted by.
     package struct SortTarget: OpenEnum {
+        package static let enumName = "etcdserverpb.RangeRequest.SortTarget"
         package static let key = Self(rawValue: 0)
         package static let version = Self(rawValue: 1)
         package static let create = Self(rawValue: 2)

@@ -8,6 +8,7 @@ package struct AlarmRequest: ProtobufMessage {
 
     /// What to do with alarms.
     package struct AlarmAction: OpenEnum {
+        package static let enumName = "etcdserverpb.AlarmRequest.AlarmAction"
         package static let get = Self(rawValue: 0)
         package static let activate = Self(rawValue: 1)
         package static let deactivate = Self(rawValue: 2)
@@ -323,6 +324,7 @@ package struct DowngradeRequest: ProtobufMessage {
 
     /// What to do about a downgrade.
     package struct DowngradeAction: OpenEnum {
+        package static let enumName = "etcdserverpb.DowngradeRequest.DowngradeAction"
         package static let validate = Self(rawValue: 0)
         package static let enable = Self(rawValue: 1)
         package static let cancel = Self(rawValue: 2)

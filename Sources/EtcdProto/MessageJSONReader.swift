@@ -15,7 +15,7 @@ struct MessageJSONReader: FieldVisitor {
         switch json {
         case .null: return nil
         case .object(let members): self.members = members
-        default: throw ProtobufJSONError(reason: "an object is expected")
+        default: throw ProtobufJSONError(json, isNo: "map[string]json.RawMessage")
         }
     }
 
@@ -40,7 +40,7 @@ struct MessageJSONReader: FieldVisitor {
         do throws(ProtobufJSONError) {
             target = try convert(value)
         } catch {
-            failure = error.inside("\(name)")
+            failure = error
         }
     }
 
@@ -51,15 +51,11 @@ struct MessageJSONReader: FieldVisitor {
     ) {
         read(name, into: &list) { value throws(ProtobufJSONError) in
             guard case .array(let elements) = value else {
-                throw ProtobufJSONError(reason: "an array is expected")
+                throw ProtobufJSONError(value, isNo: "[]json.RawMessage")
             }
             var list: [Element] = []
-            for (index, element) in elements.enumerated() {
-                do throws(ProtobufJSONError) {
-                    list.append(element == .null ? empty : try convert(element))
-                } catch {
-                    throw error.inside("[\(index)]")
-                }
+            for element in elements {
+                list.append(element == .null ? empty : try convert(element))
             }
             return list
         }
@@ -76,32 +72,48 @@ struct MessageJSONReader: FieldVisitor {
     // MARK: conversions
 
     private static func signed(_ value: JSONValue) throws(ProtobufJSONError) -> Int64 {
-        try ProtobufJSON.integer(value, as: Int64.self)
+        try ProtobufJSON.integer(value, "int64")
     }
 
     private static func text(_ value: JSONValue) throws(ProtobufJSONError) -> String {
         guard case .string(let bytes) = value else {
-            throw ProtobufJSONError(reason: "a string is expected")
+            throw ProtobufJSONError(value, isNo: "string")
         }
         return bytes.text
     }
 
+    /// Base64; or an array of numbers, which Go takes as well.
     private static func bytes(_ value: JSONValue) throws(ProtobufJSONError) -> Bytes {
-        guard case .string(let text) = value, let bytes = ProtobufJSON.readBase64(text) else {
-            throw ProtobufJSONError(reason: "a string in base64 is expected")
+        switch value {
+        case .string(let text):
+            if let flaw = ProtobufJSON.base64Flaw(of: text) {
+                throw ProtobufJSONError("illegal base64 data at input byte \(flaw)")
+            }
+            return ProtobufJSON.readBase64(text) ?? .empty
+        case .array(let elements):
+            var bytes: [UInt8] = []
+            for element in elements {
+                if case .string = element { throw ProtobufJSONError(element, isNo: "uint8") }
+                bytes.append(try ProtobufJSON.integer(element, "uint8"))
+            }
+            return Bytes(bytes)
+        default: throw ProtobufJSONError(value, isNo: "[]uint8")
         }
-        return bytes
     }
 
     private static func number<E: OpenEnum>(_ value: JSONValue) throws(ProtobufJSONError) -> E {
-        if case .string(let bytes) = value {
-            let name = bytes.text
-            guard let number = E.names.firstIndex(of: name) else {
-                throw ProtobufJSONError(reason: "unknown name '\(name)'")
-            }
-            return E(rawValue: Int32(number))
+        guard case .string(let bytes) = value else {
+            return E(rawValue: try ProtobufJSON.integer(value, "protoreflect.EnumNumber"))
         }
-        return E(rawValue: try ProtobufJSON.integer(value, as: Int32.self))
+        if let number = E.names.firstIndex(of: bytes.text) { return E(rawValue: Int32(number)) }
+        // The value as JSON, and that quoted once more.
+        var shown = bytes
+        for _ in 0..<2 {
+            var quoted: [UInt8] = []
+            JSONValue.writeString(shown, into: &quoted)
+            shown = Bytes(quoted)
+        }
+        throw ProtobufJSONError("unknown value \(shown.text) for enum \(E.enumName)")
     }
 
     // MARK: fields
@@ -116,7 +128,7 @@ struct MessageJSONReader: FieldVisitor {
         _ number: Int, _ name: StaticString, _ value: inout UInt64
     ) {
         read(name, into: &value) { json throws(ProtobufJSONError) in
-            try ProtobufJSON.integer(json, as: UInt64.self)
+            try ProtobufJSON.integer(json, "uint64")
         }
     }
 
@@ -124,7 +136,7 @@ struct MessageJSONReader: FieldVisitor {
         _ number: Int, _ name: StaticString, _ value: inout UInt32
     ) {
         read(name, into: &value) { json throws(ProtobufJSONError) in
-            try ProtobufJSON.integer(json, as: UInt32.self)
+            try ProtobufJSON.integer(json, "uint32")
         }
     }
 
@@ -133,7 +145,7 @@ struct MessageJSONReader: FieldVisitor {
     ) {
         read(name, into: &value) { json throws(ProtobufJSONError) in
             guard let bool = json.bool else {
-                throw ProtobufJSONError(reason: "true or false is expected")
+                throw ProtobufJSONError(json, isNo: "bool")
             }
             return bool
         }

@@ -108,6 +108,8 @@ extension FieldVisitor {
 
 /// An enum of proto3: it keeps numbers that this release has no name for.
 package protocol OpenEnum: RawRepresentable<Int32>, Sendable, Hashable {
+    /// The proto's full name of the enum.
+    static var enumName: String { get }
     /// The proto's names, by number.
     static var names: [String] { get }
     init(rawValue: Int32)

@@ -44,6 +44,7 @@ package struct Event: ProtobufMessage {
 
     /// What happened to the key.
     package struct EventType: OpenEnum {
+        package static let enumName = "mvccpb.Event.EventType"
         package static let put = Self(rawValue: 0)
         package static let delete = Self(rawValue: 1)
         package static let names = ["PUT", "DELETE"]
@@ -97,6 +98,7 @@ package struct LeaseRecord: ProtobufMessage {
 
 /// What is wrong with a member.
 package struct AlarmType: OpenEnum {
+    package static let enumName = "etcdserverpb.AlarmType"
     package static let none = Self(rawValue: 0)
     package static let nospace = Self(rawValue: 1)
     package static let corrupt = Self(rawValue: 2)
@@ -178,6 +180,7 @@ package struct Permission: ProtobufMessage {
 
     /// The proto's `Permission.Type`, a name that Swift keeps for itself.
     package struct Kind: OpenEnum {
+        package static let enumName = "authpb.Permission.Type"
         package static let read = Self(rawValue: 0)
         package static let write = Self(rawValue: 1)
         package static let readwrite = Self(rawValue: 2)

@@ -8,6 +8,7 @@ package struct Compare: ProtobufMessage {
 
     /// How the key's property has to compare.
     package struct CompareResult: OpenEnum {
+        package static let enumName = "etcdserverpb.Compare.CompareResult"
         package static let equal = Self(rawValue: 0)
         package static let greater = Self(rawValue: 1)
         package static let less = Self(rawValue: 2)
@@ -20,6 +21,7 @@ package struct Compare: ProtobufMessage {
 
     /// Which property of the key is compared.
     package struct CompareTarget: OpenEnum {
+        package static let enumName = "etcdserverpb.Compare.CompareTarget"
         package static let version = Self(rawValue: 0)
         package static let create = Self(rawValue: 1)
         package static let mod = Self(rawValue: 2)

@@ -49,6 +49,7 @@ package struct WatchCreateRequest: ProtobufMessage {
 
     /// Events that the client does not want.
     package struct FilterType: OpenEnum {
+        package static let enumName = "etcdserverpb.WatchCreateRequest.FilterType"
         package static let noput = Self(rawValue: 0)
         package static let nodelete = Self(rawValue: 1)
         package static let names = ["NOPUT", "NODELETE"]

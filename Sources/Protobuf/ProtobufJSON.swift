@@ -5,23 +5,24 @@ package import RuntimeCore
 
 /// A JSON document does not fit the message that it is read as.
 package struct ProtobufJSONError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Path from the outermost message, such as `success[0].request_put.key`; empty for that
-    /// message itself.
-    package var field: String
-    package let reason: String
+    /// In the words of the libraries behind etcd's gateway.
+    package let description: String
 
-    package init(field: String = "", reason: String) {
-        self.field = field
-        self.reason = reason
+    package init(_ description: String) { self.description = description }
+
+    /// - Parameter type: in Go's words.
+    package init(_ value: JSONValue, isNo type: String) {
+        let kind =
+            switch value {
+            case .null: "null"
+            case .bool: "bool"
+            case .number: "number"
+            case .string: "string"
+            case .array: "array"
+            case .object: "object"
+            }
+        description = "json: cannot unmarshal \(kind) into Go value of type \(type)"
     }
-
-    /// The same error, seen from the message whose field `name` holds the one that failed.
-    package func inside(_ name: String) -> ProtobufJSONError {
-        let separator = field.isEmpty || field.utf8.first == UInt8(ascii: "[") ? "" : "."
-        return ProtobufJSONError(field: name + separator + field, reason: reason)
-    }
-
-    package var description: String { field.isEmpty ? reason : "field \(field): \(reason)" }
 }
 
 package enum ProtobufJSON {
@@ -59,28 +60,24 @@ package enum ProtobufJSON {
 
     /// A whole number in decimal, as a JSON number or inside a string. Fractions and exponents are
     /// refused even when their value is whole, as Go does.
+    ///
+    /// - Parameter type: in Go's words.
     package static func integer<Number: FixedWidthInteger>(
-        _ value: JSONValue, as type: Number.Type
+        _ value: JSONValue, _ type: String
     ) throws(ProtobufJSONError) -> Number {
-        let text: String
+        var value = value
+        if case .string(let text) = value {
+            if let flaw = JSONScanner.flaw(of: text) { throw ProtobufJSONError(flaw) }
+            value = (try? JSONValue.parse(text)) ?? .null
+        }
         switch value {
-        case .number(let number): text = number
-        case .string(let bytes): text = bytes.text
-        default: throw ProtobufJSONError(reason: "a number is expected")
-        }
-        let digits = text.utf8.first == UInt8(ascii: "-") ? text.utf8.dropFirst() : text.utf8[...]
-        let isDecimal =
-            digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-            && (digits.first != UInt8(ascii: "0") || digits.count == 1)
-        guard isDecimal, !digits.isEmpty else {
-            throw ProtobufJSONError(reason: "a whole number is expected")
-        }
-        guard let number = Number(text) else {
+        case .null: return 0
+        case .number(let text):
+            if let number = Number(text) { return number }
             throw ProtobufJSONError(
-                reason: "\(text) does not fit \(Number.isSigned ? "a signed" : "an unsigned") "
-                    + "number of \(Number.bitWidth) bits")
+                "json: cannot unmarshal number \(text) into Go value of type \(type)")
+        default: throw ProtobufJSONError(value, isNo: type)
         }
-        return number
     }
 
     // MARK: base64
@@ -147,6 +144,31 @@ package enum ProtobufJSON {
         default: return nil
         }
         return Bytes(output)
+    }
+
+    /// Where `text` stops to be standard base64 with padding, as Go counts; `nil` if it is that.
+    package static func base64Flaw(of text: Bytes) -> Int? {
+        var digits = 0
+        var padding = 0
+        for position in 0..<text.count {
+            let byte = text[position]
+            if byte == 0x0A || byte == 0x0D { continue }
+            if padding > 0 {
+                // One that is due, and then nothing more.
+                if digits + padding == 4 { return position }
+                guard byte == UInt8(ascii: "=") else { return position - 1 }
+                padding += 1
+            } else if byte == UInt8(ascii: "=") {
+                guard digits >= 2 else { return position }
+                padding = 1
+            } else {
+                let isOther = byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                guard !isOther, sextet(byte) != nil else { return position }
+                digits = (digits + 1) % 4
+            }
+        }
+        if padding > 0 { return digits + padding == 4 ? nil : text.count }
+        return digits == 0 ? nil : text.count - digits
     }
 
     private static func sextet(_ byte: UInt8) -> UInt32? {

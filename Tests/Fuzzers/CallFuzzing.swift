@@ -112,9 +112,9 @@ enum CallFuzzing {
         guard let first = input.first else { return }
         let text = Array(input.dropFirst())
         let value = try? JSONValue.parse(Bytes(text))
-        var scanner = GatewayJSONScanner()
+        var scanner = JSONScanner()
         scan: for byte in text {
-            do throws(GatewayJSONScanner.Failure) {
+            do throws(JSONScanner.Failure) {
                 var step = try scanner.feed(byte)
                 while step == .endedBefore { step = try scanner.feed(byte) }
             } catch {

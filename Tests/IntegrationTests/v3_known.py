@@ -8,7 +8,6 @@ KNOWN = {
         "3.5.1 drops a deletion at the compact revision itself; ours keeps it, as 3.5.16 and later",
     "unknown group:": "groups are not part of proto3; ours refuses them",
     "not UTF-8 in a string:": "gogo takes any bytes for a string; ours refuses them",
-    "override by form:": "ours has no method override by a form field",
     "too large:": "the gateway of 3.5.1 meets its own gRPC limit; ours names the request's",
     "far too large:": "as above",
 }

@@ -103,6 +103,35 @@ GRPC = {
 }
 
 
+# Values that do not fit their fields.
+BAD_FIELDS = [
+    *[("/v3/kv/range", b'{"key":%s}' % value) for value in (
+        b"5", b"true", b"{}", b'["a"]', b"[97]", b'"Zg"', b'"Zg="', b'"-_8="', b'"Z"',
+        b'"Zg==Zg=="', b'"Zg=a"', b'"Zg=\\n="', b'"Zm9v="', b'"Zm9vZ==="', b'"===="')],
+    *[("/v3/kv/range", b'{"key":"YQ==","limit":%s}' % value) for value in (
+        b'""', b'"05"', b'"+5"', b'"true"', b'"{}"', b'"1.5"', b"1e2", b'"9223372036854775808"',
+        b'"-"', b'"1 2"', b'" 5"', b"true", b"[]", b'"null"')],
+    *[("/v3/kv/range", b'{"key":"YQ==","sort_order":%s}' % value) for value in (
+        b'"NOPE"', b'"1"', b"1.5", b"true", b"{}", b'"a\\"b"', b"99999999999")],
+    *[("/v3/kv/range", b'{"key":"YQ==","serializable":%s}' % value) for value in (
+        b'"yes"', b"1", b"{}")],
+    *[("/v3/cluster/member/remove", b'{"ID":%s}' % value) for value in (b'"-1"', b"1.5", b'"x"')],
+    *[("/v3/auth/role/add", b'{"name":%s}' % value) for value in (b"5", b"[]", b"{}")],
+    *[("/v3/cluster/member/add", b'{"peerURLs":%s}' % value) for value in (b'"x"', b"[1]")],
+    *[("/v3/kv/txn", form) for form in (
+        b'{"compare":[5]}', b'{"compare":5}', b'{"compare":[{"result":"X"}]}',
+        b'{"compare":[{"target":"X"}]}', b'{"success":[{"request_put":"x"}]}')],
+    ("/v3/maintenance/alarm", b'{"action":"X"}'), ("/v3/maintenance/alarm", b'{"alarm":"X"}'),
+    ("/v3/maintenance/downgrade", b'{"action":"X"}'),
+    ("/v3/auth/role/grant", b'{"perm":{"permType":"X"}}'),
+    *[("/v3/watch", b'{"create_request":%s}' % value) for value in (
+        b"5", b'"x"', b'{"key":5}', b'{"start_revision":"x"}', b'{"filters":["X"]}',
+        b'{"filters":"X"}')],
+    ("/v3/lease/keepalive", b'{"ID":"x"}'),
+    ("/v3/lease/keepalive", b'{"ID":"5"} {"ID":"x"} {"ID":"6"}'),
+]
+
+
 def text(value):
     return json.dumps(value).encode()
 
@@ -196,6 +225,13 @@ GATEWAY = {
         ("override by form", "POST", "/v3/kv/range", [
             ("X-HTTP-Method-Override", "GET"),
             ("Content-Type", "application/x-www-form-urlencoded")], text({"key": "Zw=="})),
+        *[(f"override {method} by form {number}", "POST", "/v3/kv/range", [
+            ("X-HTTP-Method-Override", method),
+            ("Content-Type", "application/x-www-form-urlencoded")], form)
+          for method in ("post", "PUT", "GET")
+          for number, form in enumerate([b"", b'{"key":"Zw=="}', b"a=%zz"])],
+        *[(f"bad field {number}", "POST", path, [], form)
+          for number, (path, form) in enumerate(BAD_FIELDS)],
         ("token", "POST", "/v3/kv/range", [("Authorization", "nonsense.1")], text({"key": "Zw=="})),
         ("metadata", "POST", "/v3/kv/range", [("Grpc-Metadata-hasleader", "true")],
          text({"key": "Zw=="})),

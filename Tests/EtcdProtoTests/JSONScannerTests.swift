@@ -1,17 +1,17 @@
 //  Where JSON values end in a stream, and what is said of bytes that are none.
 
+import Protobuf
+import RuntimeCore
 import Testing
 
-@testable import EtcdGRPC
-
-@Suite struct GatewayScannerTests {
+@Suite struct JSONScannerTests {
     /// The values found, then the failure, if any.
     private func scan(_ text: String) -> [String] {
-        var scanner = GatewayJSONScanner()
+        var scanner = JSONScanner()
         var found: [String] = []
         var current: [UInt8] = []
         func take() { found.append(String(decoding: current, as: UTF8.self)) }
-        do throws(GatewayJSONScanner.Failure) {
+        do throws(JSONScanner.Failure) {
             for byte in text.utf8 {
                 let step = try scanner.feed(byte)
                 if step == .endedBefore {
@@ -74,5 +74,22 @@ import Testing
         #expect(scan(bottomless) == ["! exceeded max depth"])
         let deep = String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)
         #expect(scan(deep) == [deep])
+    }
+
+    @Test(
+        "one value and nothing else, as Go's json.Unmarshal has it",
+        arguments: [
+            ("5", nil), (" 5 ", nil), ("-0", nil), ("null", nil), ("{\"a\":[1]}", nil),
+            ("", "unexpected end of JSON input"), (" ", "unexpected end of JSON input"),
+            ("[1", "unexpected end of JSON input"), ("\"a", "unexpected end of JSON input"),
+            ("05", "invalid character '5' after top-level value"),
+            ("1 2", "invalid character '2' after top-level value"),
+            ("{}x", "invalid character 'x' after top-level value"),
+            ("+5", "invalid character '+' looking for beginning of value"),
+            ("-", "invalid character ' ' in numeric literal"),
+            ("tru", "invalid character ' ' in literal true (expecting 'e')"),
+        ])
+    func flaws(text: String, flaw: String?) {
+        #expect(JSONScanner.flaw(of: Bytes(text)) == flaw)
     }
 }

@@ -1,10 +1,12 @@
 //  Finds the ends of JSON values in a stream of bytes, and refuses what is none in the words of
 //  Go's decoder, which etcd's gateway passes on.
 
+package import RuntimeCore
+
 /// A push-down automaton over one value. Feed it byte by byte; after the end of a value it is ready
 /// for the next one.
-struct GatewayJSONScanner {
-    enum Step: Equatable {
+package struct JSONScanner {
+    package enum Step: Equatable {
         case goOn
         /// The value ends with this byte.
         case ended
@@ -12,9 +14,11 @@ struct GatewayJSONScanner {
         case endedBefore
     }
 
-    struct Failure: Error, Equatable {
+    package struct Failure: Error, Equatable {
         /// Go's text.
-        let text: String
+        package let text: String
+
+        package init(text: String) { self.text = text }
 
         static let unexpectedEnd = Failure(text: "unexpected EOF")
     }
@@ -49,9 +53,11 @@ struct GatewayJSONScanner {
     private var state = State.value
     private var nesting: [Nesting] = []
     /// Whether a value has begun.
-    private(set) var isInside = false
+    package private(set) var isInside = false
 
-    mutating func feed(_ byte: UInt8) throws(Failure) -> Step {
+    package init() {}
+
+    package mutating func feed(_ byte: UInt8) throws(Failure) -> Step {
         switch state {
         case .value, .valueOrEnd, .key, .keyOrEnd, .afterValue:
             return try feedBetween(byte)
@@ -66,16 +72,43 @@ struct GatewayJSONScanner {
 
     /// What the end of all bytes means: true when a number ends with it, false when nothing has
     /// begun.
-    mutating func feedEnd() throws(Failure) -> Bool {
+    package mutating func feedEnd() throws(Failure) -> Bool {
         guard isInside else { return false }
         // A number is all that can end here.
         guard nesting.isEmpty else { throw .unexpectedEnd }
         switch state {
         case .afterZero, .digits, .fraction, .exponent:
-            self = GatewayJSONScanner()
+            self = JSONScanner()
             return true
         default: throw .unexpectedEnd
         }
+    }
+
+    /// Why `text` is not exactly one value, in the words of Go's `json.Unmarshal`; `nil` if it is.
+    package static func flaw(of text: Bytes) -> String? {
+        var scanner = JSONScanner()
+        var hasEnded = false
+        // Go looks at what a space would do at the end.
+        for position in 0...text.count {
+            let byte = position < text.count ? text[position] : 0x20
+            if hasEnded {
+                if isSpace(byte) { continue }
+                return "invalid character \(quoted(byte)) after top-level value"
+            }
+            do throws(Failure) {
+                switch try scanner.feed(byte) {
+                case .goOn: break
+                case .ended: hasEnded = true
+                case .endedBefore:
+                    hasEnded = true
+                    if isSpace(byte) { continue }
+                    return "invalid character \(quoted(byte)) after top-level value"
+                }
+            } catch {
+                return error.text
+            }
+        }
+        return hasEnded ? nil : "unexpected end of JSON input"
     }
 
     // MARK: between values
@@ -85,7 +118,7 @@ struct GatewayJSONScanner {
     }
 
     private mutating func feedBetween(_ byte: UInt8) throws(Failure) -> Step {
-        if GatewayJSONScanner.isSpace(byte) { return .goOn }
+        if JSONScanner.isSpace(byte) { return .goOn }
         switch state {
         case .valueOrEnd where byte == UInt8(ascii: "]"): return endValue(closing: true)
         case .keyOrEnd where byte == UInt8(ascii: "}"): return endValue(closing: true)
@@ -118,7 +151,7 @@ struct GatewayJSONScanner {
     }
 
     private mutating func open(_ inner: Nesting, _ next: State) throws(Failure) {
-        guard nesting.count < GatewayJSONScanner.depthMax else {
+        guard nesting.count < JSONScanner.depthMax else {
             throw Failure(text: "exceeded max depth")
         }
         nesting.append(inner)
@@ -148,7 +181,7 @@ struct GatewayJSONScanner {
         if closing { nesting.removeLast() }
         state = .afterValue
         guard nesting.isEmpty else { return .goOn }
-        self = GatewayJSONScanner()
+        self = JSONScanner()
         return .ended
     }
 
@@ -231,7 +264,7 @@ struct GatewayJSONScanner {
     // MARK: words
 
     private func failure(_ byte: UInt8, _ context: String) -> Failure {
-        Failure(text: "invalid character \(GatewayJSONScanner.quoted(byte)) \(context)")
+        Failure(text: "invalid character \(JSONScanner.quoted(byte)) \(context)")
     }
 
     /// The byte as Go quotes a character.
