@@ -57,6 +57,7 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
             inlet.receive(.protobuf(message))
         } else if request == nil {
             request = message
+            stream.keptBytes = message.count
         } else {
             interrupt(
                 GRPCStatus(
@@ -87,6 +88,8 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
                     "cardinality violation: received no request message from "
                         + "non-client-streaming RPC"))
         }
+        // The call may last long after it has been served.
+        self.request = nil
         endpoint.serve(.protobuf(request), on: self, metadata: metadata, edge: edge)
     }
 
