@@ -45,7 +45,7 @@ package final class RemoteCallStream: HTTP2Stream {
 
     // MARK: Sending
 
-    /// Sends the message that `write` appends.
+    /// Sends the message that `write` appends: less than 4 GiB.
     package func send(_ write: (inout [UInt8]) -> Void) {
         guard let session, !isFinished else { return }
         let start = output.count
