@@ -57,6 +57,7 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
             inlet.receive(.protobuf(message))
         } else if request == nil {
             request = message
+            stream.keptBytes = message.count
         } else {
             interrupt(
                 GRPCStatus(
@@ -87,6 +88,8 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
                     "cardinality violation: received no request message from "
                         + "non-client-streaming RPC"))
         }
+        // The call may last long after it has been served.
+        self.request = nil
         endpoint.serve(.protobuf(request), on: self, metadata: metadata, edge: edge)
     }
 
@@ -108,29 +111,26 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
     var isOpen: Bool { stream?.isOpen ?? false }
     var isWritable: Bool { stream?.isWritable ?? false }
 
-    func send<Message: ProtobufMessage>(_ message: Message) {
-        send { message.encode(into: &$0) }
+    func send<Message: ProtobufMessage>(_ message: Message) throws(GRPCStatus) {
+        let size = message.measure()
+        try send(size: size) { message.encode(into: &$0, size: size) }
     }
 
     func send<Message: ProtobufMessage>(
         _ type: Message.Type, size: Int, _ write: (inout [UInt8]) -> Void
-    ) {
-        let written = send(write)
-        precondition(written == nil || written == size, "a message of another size than stated")
+    ) throws(GRPCStatus) {
+        try send(size: size, write)
     }
 
-    /// Returns the size of the message; `nil` when nobody wants it any more.
-    @discardableResult
-    private func send(_ write: (inout [UInt8]) -> Void) -> Int? {
-        guard let stream, stream.isOpen else { return nil }
-        var size = 0
+    private func send(size: Int, _ write: (inout [UInt8]) -> Void) throws(GRPCStatus) {
+        guard let stream, stream.isOpen else { return }
+        try GRPCStatus.check(answerBytes: size)
         stream.send { output in
             let start = output.count
             write(&output)
-            size = output.count - start
+            precondition(output.count - start == size, "a message of another size than stated")
         }
         traffic.messageSent(bytes: size)
-        return size
     }
 
     func finish() {

@@ -1,5 +1,7 @@
 //  How a v3 call ended: a code and a text, the same for gRPC and the JSON gateway.
 
+import RuntimeCore
+
 /// The outcome of a call in gRPC's vocabulary.
 package struct GRPCStatus: Error, Sendable, Hashable {
     /// gRPC's status codes, by their numbers on the wire.
@@ -38,6 +40,15 @@ package struct GRPCStatus: Error, Sendable, Hashable {
         .deadlineExceeded, "context deadline exceeded")
     package static let noLeader = GRPCStatus(.unavailable, "etcdserver: no leader")
     package static let watchCanceled = GRPCStatus(.canceled, "etcdserver: watch canceled")
+
+    /// Throws when a message is too long to be sent.
+    static func check(answerBytes: Int) throws(GRPCStatus) {
+        guard answerBytes > Limits.answerBytesMax else { return }
+        throw GRPCStatus(
+            .resourceExhausted,
+            "grpc: trying to send message larger than max "
+                + "(\(answerBytes) vs. \(Limits.answerBytesMax))")
+    }
 
     /// The code's name as Go writes it, which metrics and watch refusals show.
     package var codeName: String { code.name }

@@ -37,12 +37,16 @@ final class GatewayCall: V3Wire {
     var isOpen: Bool { responder?.isOpen ?? false }
     var isWritable: Bool { responder?.isWritable ?? false }
 
-    func send<Message: ProtobufMessage>(_ message: Message) {
+    func send<Message: ProtobufMessage>(_ message: Message) throws(GRPCStatus) {
         guard let responder else { return }
+        // Nothing is written of what is too long by itself. JSON may be several times as long, but
+        // has the same bound: buffers end at twice that, a write through TLS right there.
+        try GRPCStatus.check(answerBytes: message.measure())
         guard isStreaming else {
             if answer == nil {
                 var json: [UInt8] = []
                 message.writeJSON(into: &json)
+                try GRPCStatus.check(answerBytes: json.count)
                 answer = json
             }
             return
@@ -50,6 +54,7 @@ final class GatewayCall: V3Wire {
         var line = Array("{\"result\":".utf8)
         message.writeJSON(into: &line)
         line += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
+        try GRPCStatus.check(answerBytes: line.count)
         if !hasStarted {
             hasStarted = true
             responder.start(status: 200, headers: GatewayAnswer.successHeaders)
@@ -59,16 +64,19 @@ final class GatewayCall: V3Wire {
 
     func send<Message: ProtobufMessage>(
         _ type: Message.Type, size: Int, _ write: (inout [UInt8]) -> Void
-    ) {
+    ) throws(GRPCStatus) {
+        try GRPCStatus.check(answerBytes: size)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(size)
         write(&bytes)
         precondition(bytes.count == size, "a message of another size than stated")
+        let message: Message
         do throws(ProtobufError) {
-            send(try Message(decoding: Bytes(bytes)))
+            message = try Message(decoding: Bytes(bytes))
         } catch {
             preconditionFailure("a message that we have encoded ourselves: \(error)")
         }
+        try send(message)
     }
 
     func finish() {

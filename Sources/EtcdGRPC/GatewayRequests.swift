@@ -46,6 +46,8 @@ final class GatewayRequests: HTTPBodySink {
         if pending.readableBytes == 0 {
             pending = chunk
         } else {
+            // What has been handed over would stay in front of what has not.
+            pending.discardReadBytes()
             pending.writeImmutableBuffer(chunk)
         }
         work()
@@ -54,6 +56,8 @@ final class GatewayRequests: HTTPBodySink {
         accepted = promise
         return promise.futureResult
     }
+
+    var heldBytes: Int { pending.readableBytes }
 
     func complete() {
         hasEnded = true
@@ -78,8 +82,7 @@ final class GatewayRequests: HTTPBodySink {
 
     /// The call has ended.
     func stop() {
-        inlet = nil
-        pending = ByteBuffer()
+        letGo()
         readOn()
     }
 
@@ -111,14 +114,21 @@ final class GatewayRequests: HTTPBodySink {
         }
     }
 
+    /// No further request is wanted, though the call may go on.
+    private func letGo() {
+        inlet = nil
+        pending = ByteBuffer()
+        scanned = 0
+    }
+
     private func end(_ inlet: any V3Inlet) {
-        self.inlet = nil
+        letGo()
         inlet.requestsEnded()
     }
 
     private func refuse(_ inlet: any V3Inlet, _ text: String) {
         if messages > 0 { return end(inlet) }
-        self.inlet = nil
+        letGo()
         inlet.interrupt(GRPCStatus(.unknown, text))
     }
 

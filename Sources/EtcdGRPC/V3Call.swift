@@ -65,17 +65,26 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         finish()
     }
 
+    /// A message that is too long ends the call, as if from outside.
     package func send(_ message: Response) {
         guard !isFinished else { return }
-        counters.messageSent()
-        wire.send(message)
+        do throws(GRPCStatus) {
+            try wire.send(message)
+            counters.messageSent()
+        } catch {
+            interrupt(error)
+        }
     }
 
     /// An answer that exists in parts: `write` appends exactly `size` bytes of its protobuf form.
     package func send(size: Int, _ write: (inout [UInt8]) -> Void) {
         guard !isFinished else { return }
-        counters.messageSent()
-        wire.send(Response.self, size: size, write)
+        do throws(GRPCStatus) {
+            try wire.send(Response.self, size: size, write)
+            counters.messageSent()
+        } catch {
+            interrupt(error)
+        }
     }
 
     package func finish() {

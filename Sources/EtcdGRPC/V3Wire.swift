@@ -15,11 +15,13 @@ package protocol V3Wire: AnyObject {
     /// Learns of the end and of writability; held until the call has ended.
     var client: (any V3WireClient)? { get set }
 
-    func send<Message: ProtobufMessage>(_ message: Message)
+    /// Throws when the message is too long; then it was not sent, and the call goes on.
+    func send<Message: ProtobufMessage>(_ message: Message) throws(GRPCStatus)
     /// A message that is already encoded in parts: `write` appends exactly `size` bytes of a
-    /// `Message`'s protobuf form.
+    /// `Message`'s protobuf form. It is not called for a message that is too long.
     func send<Message: ProtobufMessage>(
-        _ type: Message.Type, size: Int, _ write: (inout [UInt8]) -> Void)
+        _ type: Message.Type, size: Int, _ write: (inout [UInt8]) -> Void
+    ) throws(GRPCStatus)
     func finish()
     func fail(_ status: GRPCStatus)
 

@@ -6,6 +6,8 @@ import NIOCore
 package enum HTTPBodyError: Error, Sendable, Equatable {
     case connectionClosed
     case malformed
+    /// The connection held too much of its client's requests.
+    case tooLarge
 }
 
 enum HTTP1BodyTarget {

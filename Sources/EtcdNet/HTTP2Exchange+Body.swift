@@ -55,17 +55,13 @@ extension HTTP2Exchange {
             session.consume(bytes.count, id)
             // The only reference, so that appending does not copy.
             body = .nowhere
-            guard collected.readableBytes + bytes.count <= maximum,
-                session.collectedBytes + bytes.count <= HTTP2Limits.collectedBytesMax
-            else {
-                session.collectedBytes -= collected.readableBytes
-                respond(
-                    status: 413, headers: ["Content-Type": "text/plain; charset=utf-8"],
-                    body: ByteBuffer(string: HTTP1Refusal.bodyTooLarge.body))
+            let count = collected.readableBytes + bytes.count
+            guard count <= maximum, mayHold(count) else {
+                letGo()
+                respondTooLarge()
                 return
             }
             collected.writeBytes(bytes)
-            session.collectedBytes += bytes.count
             body = .collector(collected, maximum: maximum)
         case .sink:
             waitingParts.append(ByteBuffer(bytes: bytes))
@@ -81,24 +77,26 @@ extension HTTP2Exchange {
             break
         case .collector(let collected, _):
             body = .nowhere
-            session.collectedBytes -= collected.readableBytes
+            letGo()
             guard isOpen, let request else { return }
             session.handler.handle(request, body: collected, responder: self)
         case .sink(let sink):
             guard !sinkIsBusy, waitingParts.isEmpty else { return }
-            body = .nowhere
-            sink.complete()
+            complete(sink)
         }
+    }
+
+    private func complete(_ sink: any HTTPBodySink) {
+        body = .nowhere
+        sink.complete()
+        _ = mayHold(sink.heldBytes)
     }
 
     /// One part at a time; the client may send more only for what the sink has taken.
     private func feedSink() {
         guard !sinkIsBusy, case .sink(let sink) = body else { return }
         guard let part = waitingParts.popFirst() else {
-            if requestHasEnded {
-                body = .nowhere
-                sink.complete()
-            }
+            if requestHasEnded { complete(sink) }
             return
         }
         sinkIsBusy = true
@@ -108,8 +106,24 @@ extension HTTP2Exchange {
             if let session = self.session {
                 session.consume(count, self.id)
                 session.flushSoon()
+                guard self.mayHold(sink.heldBytes) else { return self.refuse(sink) }
             }
             self.feedSink()
         }
+    }
+
+    /// The connection holds too much of its client's requests. An answer that has begun cannot say
+    /// so any more.
+    private func refuse(_ sink: any HTTPBodySink) {
+        body = .nowhere
+        letGo()
+        if state == .waiting { respondTooLarge() } else { abort() }
+        sink.fail(HTTPBodyError.tooLarge)
+    }
+
+    private func respondTooLarge() {
+        respond(
+            status: 413, headers: ["Content-Type": "text/plain; charset=utf-8"],
+            body: ByteBuffer(string: HTTP1Refusal.bodyTooLarge.body))
     }
 }

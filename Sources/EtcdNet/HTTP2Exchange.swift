@@ -51,6 +51,7 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
     func respond(status: Int, headers: HTTPHeaders, body: ByteBuffer) {
         guard let session, state == .waiting else { return }
         state = .finished
+        letGo()
         let allowsBody = HTTPStatus.allowsBody(status)
         let sendsBody = allowsBody && !isHEAD && body.readableBytes > 0
         if sendsBody { append(body) }
@@ -81,6 +82,7 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
     func finish(trailers: HTTPHeaders) {
         guard session != nil, state == .streaming else { return }
         state = .finished
+        letGo()
         onClose = nil
         onWritable = nil
         if !trailers.isEmpty { self.trailers = trailers }
@@ -90,6 +92,7 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
     func abort() {
         guard let session, state != .finished else { return }
         state = .finished
+        letGo()
         onClose = nil
         onWritable = nil
         session.reset(self)
@@ -113,10 +116,6 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
     override func received(_ bytes: UnsafeRawBufferPointer) { take(bytes) }
 
     override func requestEnded() { finishBody() }
-
-    override var collectedBytes: Int {
-        if case .collector(let body, _) = body { body.readableBytes } else { 0 }
-    }
 
     override var abandonedBytes: Int { waitingParts.reduce(0) { $0 + $1.readableBytes } }
 

@@ -7,6 +7,8 @@ import NIOCore
 package struct HTTP2Settings: Sendable {
     /// Requests that one client may have open.
     package var concurrentStreams = HTTP2Limits.concurrentStreams
+    /// Bytes that may be held of one client's unfinished requests.
+    package var collectedBytesMax = HTTP2Limits.collectedBytesMax
     /// The shortest time between a client's pings while it has a request open.
     package var clientPingMilliseconds: UInt64 = 5_000
     /// Silence after which the client is pinged; 0 for never.

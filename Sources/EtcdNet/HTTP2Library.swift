@@ -10,7 +10,7 @@ enum HTTP2Limits {
     static let window: Int32 = 1 << 20
     /// Bytes of all fields of one request, counted as HPACK does (Go's value).
     static let headerListBytes = 1 << 20
-    /// Request bodies being collected on one connection.
+    /// What is held of the unfinished requests of one connection.
     static let collectedBytesMax = 256 << 20
     /// Answers to PING and SETTINGS that may wait for a client that does not read.
     static let outboundAcknowledgements = 1_000
@@ -121,11 +121,12 @@ enum HTTP2Library {
             return 0
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
-            session, _, id, bytes, count, owner in
+            session, flags, id, bytes, count, owner in
             guard let owner = HTTP2Session.from(owner) else { return 0 }
             owner.received(
                 UnsafeRawBufferPointer(start: bytes, count: count), streamID: id,
-                HTTP2Session.stream(session, id))
+                HTTP2Session.stream(session, id),
+                isOfLastFrame: flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0)
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { session, frame, owner in

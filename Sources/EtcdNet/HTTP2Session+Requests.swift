@@ -36,12 +36,16 @@ extension HTTP2Session {
     }
 
     /// A part of a body; `stream` is `nil` when it has been closed already.
-    func received(_ bytes: UnsafeRawBufferPointer, streamID: Int32, _ stream: HTTP2Stream?) {
+    func received(
+        _ bytes: UnsafeRawBufferPointer, streamID: Int32, _ stream: HTTP2Stream?,
+        isOfLastFrame: Bool
+    ) {
         guard let stream, !stream.isRefused else { return consume(bytes.count, streamID) }
         guard stream.accepts(bytes.count) else {
             consume(bytes.count, streamID)
             return refuse(stream)
         }
+        stream.requestIsEnding = isOfLastFrame
         stream.received(bytes)
     }
 
@@ -68,7 +72,6 @@ extension HTTP2Session {
         // What nobody will take any more must not narrow the connection's window for ever.
         let lost = stream.abandonedBytes
         if lost > 0 { nghttp2_session_consume_connection(session, lost) }
-        collectedBytes -= stream.collectedBytes
         stream.close()
     }
 }

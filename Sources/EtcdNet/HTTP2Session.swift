@@ -26,8 +26,9 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     /// Open streams, newest first.
     private var newest: HTTP2Stream?
     var hasStreams: Bool { newest != nil }
-    /// Bytes of bodies being collected.
+    /// Bytes held of unfinished requests; the streams count them (`HTTP2Stream.mayHold`).
     var collectedBytes = 0
+    let collectedBytesMax: Int
     var clientPings: ClientPings
     var serverPings: ServerPings
     var pingTimer: Scheduled<Void>?
@@ -55,6 +56,7 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         self.facts = facts
         remoteCalls = handler.remoteCalls
         let settings = loop.settings.http2
+        collectedBytesMax = settings.collectedBytesMax
         clientPings = ClientPings(shortestMilliseconds: settings.clientPingMilliseconds)
         serverPings = ServerPings(settings, now: .now())
         session = HTTP2Library.makeSession(owner: self)

@@ -15,10 +15,14 @@ package class HTTP2Stream {
     unowned(unsafe) var previous: HTTP2Stream?
 
     final var requestHasEnded = false
+    /// The frame that is arriving is the last one of the request.
+    final var requestIsEnding = false
     /// The stream is being reset: nothing more of the request is wanted.
     final var isRefused = false
     /// What is missing of the length that the request stated; `nil` when it stated none.
     final var bytesOwed: Int?
+    /// Bytes held of the request, as counted against the connection's bound.
+    private(set) final var collectedBytes = 0
     /// The library has asked for more of the answer's body, and there was none.
     final var isWaitingForOutput = false
 
@@ -57,9 +61,6 @@ package class HTTP2Stream {
     /// The stream or its connection is gone.
     func closed() {}
 
-    /// Bytes held of the request's body, which count against the connection's bound.
-    var collectedBytes: Int { 0 }
-
     /// Bytes whose room has not been returned to the client, and that nobody will take any more.
     var abandonedBytes: Int { 0 }
 
@@ -72,6 +73,19 @@ package class HTTP2Stream {
         return count <= bytesOwed
     }
 
+    /// Counts what is held of the request from now on. False when that is more than before, and
+    /// more than the connection may hold.
+    final func mayHold(_ count: Int) -> Bool {
+        let growth = count - collectedBytes
+        guard growth != 0, let session else { return true }
+        collectedBytes = count
+        session.collectedBytes += growth
+        return growth < 0 || session.collectedBytes <= session.collectedBytesMax
+    }
+
+    /// Nothing of the request is held any more.
+    final func letGo() { _ = mayHold(0) }
+
     final func endRequest() {
         guard !requestHasEnded else { return }
         requestHasEnded = true
@@ -80,6 +94,7 @@ package class HTTP2Stream {
 
     final func close() {
         guard session != nil else { return }
+        letGo()
         session = nil
         closed()
     }

@@ -69,8 +69,15 @@ package protocol HTTPBodySink: AnyObject {
     func receive(_ chunk: ByteBuffer) -> EventLoopFuture<Void>
     /// The body ended as announced.
     func complete()
-    /// The connection broke or the body was malformed.
+    /// The connection broke, or the body was malformed, or it was too much to be held.
     func fail(_ error: any Error)
+    /// Bytes that the sink keeps of what it has received (0 by default): they count against the
+    /// bound of an HTTP/2 connection, which may have any number of bodies under way.
+    var heldBytes: Int { get }
+}
+
+extension HTTPBodySink {
+    package var heldBytes: Int { 0 }
 }
 
 /// Serves the requests of a listener. Called on the event loop of the connection; must not block.

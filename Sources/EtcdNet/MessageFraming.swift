@@ -5,8 +5,8 @@ package import RuntimeCore
 /// Cuts a stream of bytes into messages. A value type: the whole state of one stream's input.
 package struct MessageFraming {
     package static let headBytes = 5
-    /// Space taken on the word of a length alone; more when the bytes are there.
-    private static let reserveMax = 64 << 10
+    /// Space is taken for so many times what is there, not for all that a length promises.
+    private static let reserveFactor = 4
 
     package enum Step {
         /// All of the bytes were used, and they end no message.
@@ -46,7 +46,7 @@ package struct MessageFraming {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[position...].prefix(missing))
         if rest.count < missing {
             if body.isEmpty {
-                body.reserveCapacity(min(length, MessageFraming.reserveMax))
+                body.reserveCapacity(min(length, MessageFraming.reserveFactor * rest.count))
             }
             body.append(contentsOf: rest)
             return .needsMore

@@ -9,6 +9,9 @@ package final class RemoteCallStream: HTTP2Stream {
     package var messageBytesMax = 4 << 20
     /// What follows `application/grpc+` in the content type, if the client said it.
     package var contentSubtype: String?
+    /// Bytes of messages that the receiver keeps until the request has ended. They count against
+    /// the connection's bound when the client lets it wait for that.
+    package var keptBytes = 0
 
     // What arrives.
     private var framing = MessageFraming()
@@ -42,7 +45,7 @@ package final class RemoteCallStream: HTTP2Stream {
 
     // MARK: Sending
 
-    /// Sends the message that `write` appends.
+    /// Sends the message that `write` appends: less than 4 GiB.
     package func send(_ write: (inout [UInt8]) -> Void) {
         guard let session, !isFinished else { return }
         let start = output.count
@@ -109,6 +112,11 @@ package final class RemoteCallStream: HTTP2Stream {
         receiver = nil
         // What arrives from here on is dropped, and so is what waits.
         dropHeldInput()
+        keptBytes = 0
+        if collectedBytes > 0 {
+            framing = MessageFraming()
+            letGo()
+        }
     }
 
     override func supply(_ frame: UnsafeMutableRawBufferPointer) -> Supply {
@@ -184,7 +192,6 @@ package final class RemoteCallStream: HTTP2Stream {
     private func feed(_ bytes: UnsafeRawBufferPointer) {
         guard let session else { return }
         var rest = bytes
-        let heldBefore = framing.heldBytes
         while !rest.isEmpty, !isHeld, !isFinished, !isMalformed {
             switch framing.next(rest, messageBytesMax: messageBytesMax) {
             case .needsMore:
@@ -196,8 +203,11 @@ package final class RemoteCallStream: HTTP2Stream {
                 malformed(.tooLarge(size))
             }
         }
-        session.collectedBytes += framing.heldBytes - heldBefore
-        if session.collectedBytes > HTTP2Limits.collectedBytesMax { session.reset(self) }
+        // What ends with this frame will be served at once.
+        if !mayHold(framing.heldBytes + (requestIsEnding ? 0 : keptBytes)) {
+            isRefused = true
+            session.reset(self)
+        }
         if isHeld, !isFinished {
             heldInput.append(contentsOf: rest)
             session.consume(bytes.count - rest.count, id)
@@ -217,6 +227,8 @@ package final class RemoteCallStream: HTTP2Stream {
         guard requestHasEnded, !isHeld, !hasReportedEnd, !isMalformed, !isFinished else { return }
         hasReportedEnd = true
         if framing.isBetweenMessages {
+            keptBytes = 0
+            letGo()
             receiver?.requestEnded()
         } else {
             malformed(.truncated)
@@ -229,7 +241,6 @@ package final class RemoteCallStream: HTTP2Stream {
         heldInput = []
     }
 
-    override var collectedBytes: Int { framing.heldBytes }
     override var abandonedBytes: Int { heldInput.count }
 
     override func closed() {

@@ -47,7 +47,12 @@ extension ProtobufMessage {
 
     /// Appends the binary form.
     package func encode(into output: inout [UInt8]) {
-        MessageWriter.append(count: measure(), to: &output) { write(&$0) }
+        encode(into: &output, size: measure())
+    }
+
+    /// - Parameter size: what `measure` says.
+    package func encode(into output: inout [UInt8], size: Int) {
+        MessageWriter.append(count: size, to: &output) { write(&$0) }
     }
 
     /// Reads what etcd's gateway reads: field names as in the proto or in lowerCamelCase, unknown

@@ -29,9 +29,10 @@ package enum Limits {
     package static let v2StreamBacklogMax = 100
     /// Default bound of a request body on the client port (etcd's `max-request-bytes`, 1.5 MiB).
     package static let requestBytesMax = 1_572_864
-    /// Keys and values of one answer: what a gRPC message of etcd may have, to the byte. A small
-    /// transaction could ask for any amount of memory.
-    package static let answerBytesMax = Int(Int32.max)
+    /// The longest message that a client of the v3 API is sent (etcd's value), and so what is
+    /// collected for one: a small transaction could ask for any amount of memory. Not far beyond,
+    /// the lengths on the wire and those of the libraries below end.
+    package static let answerBytesMax = 2_147_483_647
     /// Request line and headers together on any HTTP/1.1 connection (Go's default is 1 MiB).
     package static let httpHeaderBytesMax = 1 << 20
     /// Header fields in one request: beyond this it is a flood, not a request.

@@ -44,35 +44,50 @@ final class CallConnection {
     private var framings: [Int: MessageFraming] = [:]
     /// Messages that came and were not taken yet, by stream.
     private var messages: [Int: [Bytes]] = [:]
+    private var session: HTTP2Session?
 
     var loop: EmbeddedEventLoop { channel.embeddedEventLoop }
 
     convenience init(
-        _ methods: [V3Method], facts: any MemberFacts = TestFacts(), maxRequestBytes: Int = 1_000
+        _ methods: [V3Method], facts: any MemberFacts = TestFacts(), maxRequestBytes: Int = 1_000,
+        settings: ListenerSettings = ListenerSettings()
     ) throws {
         let loop = EmbeddedEventLoop()
         try self.init(
             methods, facts: facts, edges: HTTPEdges([loop]), loop: loop,
-            maxRequestBytes: maxRequestBytes)
+            maxRequestBytes: maxRequestBytes, settings: settings)
+    }
+
+    convenience init(
+        _ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges, loop: EmbeddedEventLoop,
+        maxRequestBytes: Int, settings: ListenerSettings = ListenerSettings()
+    ) throws {
+        let table = V3MethodTable(methods, facts: facts, edges: edges)
+        let server = GRPCServer(
+            table: table, edges: edges, settings: .init(maxRequestBytes: maxRequestBytes))
+        try self.init(
+            serving: CallsOnly(calls: server), table: table, loop: loop, settings: settings)
     }
 
     init(
-        _ methods: [V3Method], facts: any MemberFacts, edges: HTTPEdges, loop: EmbeddedEventLoop,
-        maxRequestBytes: Int
+        serving handler: any HTTPHandler, table: V3MethodTable, loop: EmbeddedEventLoop,
+        settings: ListenerSettings
     ) throws {
         channel = EmbeddedChannel(loop: loop)
-        table = V3MethodTable(methods, facts: facts, edges: edges)
-        let server = GRPCServer(
-            table: table, edges: edges, settings: .init(maxRequestBytes: maxRequestBytes))
-        let listenerLoop = ListenerLoop(eventLoop: loop, settings: ListenerSettings())
+        self.table = table
+        let listenerLoop = ListenerLoop(eventLoop: loop, settings: settings)
         try channel.pipeline.syncOperations.addHandler(
-            ProtocolDemux(loop: listenerLoop, handler: CallsOnly(calls: server)))
+            ProtocolDemux(loop: listenerLoop, handler: handler))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         try send(
             Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Self.frame(type: 4, stream: 0, [])
                 + Self.frame(type: 4, flags: 1, stream: 0, []))
         _ = try answers()
+        session = try channel.pipeline.syncOperations.handler(type: HTTP2Session.self)
     }
+
+    /// What the connection has counted of unfinished requests.
+    var heldBytes: Int? { session?.collectedBytes }
 
     // MARK: sending
 

@@ -66,6 +66,7 @@ struct CallFuzzTests {
         if fixture.client.channel.isActive { try fixture.client.channel.close().wait() }
         fixture.member.run()
         #expect(fixture.member.openStreams == 0)
+        #expect(fixture.client.heldBytes == 0)
         #expect(fixture.member.edges.all[0].waiterCount == 0)
         #expect(fixture.member.handler.registry.count == 0)
     }
@@ -87,6 +88,7 @@ struct CallFuzzTests {
         if fixture.client.channel.isActive { try fixture.client.channel.close().wait() }
         fixture.member.run()
         #expect(fixture.member.openStreams == 0)
+        #expect(fixture.client.heldBytes == 0)
         #expect(fixture.member.edges.all[0].waiterCount == 0)
     }
 }

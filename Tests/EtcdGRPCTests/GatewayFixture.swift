@@ -66,6 +66,7 @@ final class RecordingResponder: HTTPResponder {
 /// The gateway of a lone member, used the way a connection does.
 final class GatewayFixture {
     let member: LoneMember
+    let table: V3MethodTable
     let gateway: GatewayHandler
 
     init(_ more: [V3Method] = []) throws {
@@ -75,9 +76,8 @@ final class GatewayFixture {
             + WatchService(handler: member.handler).methods
             + LockService.methods(member.handler) + ElectionService.methods(member.handler)
             + more
-        gateway = GatewayHandler(
-            table: V3MethodTable(methods, facts: member.handler, edges: member.edges),
-            edges: member.edges, maxRequestBytes: 1 << 20)
+        table = V3MethodTable(methods, facts: member.handler, edges: member.edges)
+        gateway = GatewayHandler(table: table, edges: member.edges, maxRequestBytes: 1 << 20)
     }
 
     static func head(_ method: String, _ target: String, _ headers: [(String, String)])

@@ -23,6 +23,9 @@ final class ScriptedSink: HTTPBodySink {
     let isPatient: Bool
     var log: [String] = []
     var taken: EventLoopPromise<Void>?
+    /// Whether it says that it keeps what it has got.
+    var hoards = false
+    private(set) var heldBytes = 0
 
     init(responder: any HTTPResponder, isPatient: Bool) {
         self.responder = responder
@@ -31,6 +34,7 @@ final class ScriptedSink: HTTPBodySink {
 
     func receive(_ chunk: ByteBuffer) -> EventLoopFuture<Void> {
         log.append(String(buffer: chunk))
+        if hoards { heldBytes += chunk.readableBytes }
         guard isPatient else { return responder.eventLoop.makeSucceededVoidFuture() }
         let promise = responder.eventLoop.makePromise(of: Void.self)
         taken = promise
@@ -59,9 +63,10 @@ struct ScriptedHandler: HTTPHandler {
         case "/early":
             responder.respond(status: 403, headers: [:], body: ByteBuffer(string: "no"))
             return .collect(maximum: 1)
-        case "/sink", "/patient":
+        case "/sink", "/patient", "/hoard":
             let sink = ScriptedSink(
                 responder: responder, isPatient: head.target == "/patient")
+            sink.hoards = head.target == "/hoard"
             script.value.sinks.append(sink)
             return .stream(sink)
         default: return .collect(maximum: 1 << 20)

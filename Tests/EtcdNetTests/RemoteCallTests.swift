@@ -18,15 +18,18 @@ private final class ScriptedReceiver: RemoteCallReceiver {
     let script: CallScript
     let stream: RemoteCallStream
     let holdsAfterEach: Bool
+    let keeps: Bool
 
-    init(_ script: CallScript, _ stream: RemoteCallStream, holdsAfterEach: Bool) {
+    init(_ script: CallScript, _ stream: RemoteCallStream, holdsAfterEach: Bool, keeps: Bool) {
         self.script = script
         self.stream = stream
         self.holdsAfterEach = holdsAfterEach
+        self.keeps = keeps
     }
 
     func received(_ message: Bytes, flags: UInt8) {
         script.log.append(message.count < 100 ? message.text : "\(message.count)")
+        if keeps { stream.keptBytes += message.count }
         if holdsAfterEach { stream.holdInput() }
     }
 
@@ -64,7 +67,8 @@ private struct ScriptedCalls: HTTPHandler, RemoteCallHandler {
         }
         script.streams.append(stream)
         stream.messageBytesMax = 100_000
-        stream.receiver = ScriptedReceiver(script, stream, holdsAfterEach: path == "/patient")
+        stream.receiver = ScriptedReceiver(
+            script, stream, holdsAfterEach: path == "/patient", keeps: path == "/keep")
     }
 }
 
@@ -73,6 +77,7 @@ final class CallClient {
     let script = CallScript()
     let loop: ListenerLoop
     private let decoder = HTTP2FieldDecoder()
+    private var session: HTTP2Session?
 
     init(settings: ListenerSettings = ListenerSettings()) throws {
         let handler = ScriptedCalls(script: NIOLoopBound(script, eventLoop: channel.eventLoop))
@@ -83,7 +88,11 @@ final class CallClient {
             HTTP2Wire.preface + HTTP2Wire.settings()
                 + HTTP2Wire.frame(type: 4, flags: 1, stream: 0, []))
         _ = try answers()
+        session = try channel.pipeline.syncOperations.handler(type: HTTP2Session.self)
     }
+
+    /// What the connection has counted of unfinished requests.
+    var heldBytes: Int? { session?.collectedBytes }
 
     func send(_ bytes: [UInt8]) throws {
         if channel.isActive { try channel.writeInbound(ByteBuffer(bytes: bytes)) }
