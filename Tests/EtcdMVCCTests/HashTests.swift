@@ -81,6 +81,56 @@ struct HashTests {
         #expect(throws: MVCCError.self) { try fixture.reopen() }
     }
 
+    @Test("two records of one revision, and numbers that leave no room for more, do not open")
+    func numbers() throws {
+        let bound = Int64.max / 2
+        let twice = try StoreFixture()
+        write(2, to: twice)
+        write(2, isTombstone: true, to: twice)
+        #expect(throws: MVCCError.corrupt("revision 2, 0 stands behind revision 2, 0")) {
+            try twice.reopen()
+        }
+        for number in [bound, Int64.max] {
+            var fixture = try StoreFixture()
+            write(number, to: fixture)
+            #expect(throws: MVCCError.corrupt("revision \(number), 0 is too large")) {
+                try fixture.reopen()
+            }
+            fixture = try StoreFixture()
+            write(2, version: number, to: fixture)
+            #expect(throws: MVCCError.corrupt("version \(number) of revision 2, 0 is too large")) {
+                try fixture.reopen()
+            }
+            for name in ["finishedCompactRev", "scheduledCompactRev"] {
+                fixture = try StoreFixture()
+                let revision = RevisionKey(Revision(main: number, sub: 0)).bytes
+                fixture.backend.put(StoreBuckets.meta, key: Bytes(name), value: revision)
+                #expect(throws: MVCCError.corrupt("\(name) is too large: \(number)")) {
+                    try fixture.reopen()
+                }
+            }
+        }
+        let last = try StoreFixture()
+        write(bound - 1, version: bound - 1, to: last)
+        try last.reopen()
+        try last.put("a")
+        #expect(try last.get("a") == ["a=v c\(bound - 1) m\(bound) v\(bound)"])
+    }
+
+    /// A record of the key `a` that no store has made.
+    private func write(
+        _ main: Int64, version: Int64 = 1, isTombstone: Bool = false, to fixture: StoreFixture
+    ) {
+        let key = RevisionKey(Revision(main: main, sub: 0), isTombstone: isTombstone).bytes
+        let record =
+            isTombstone
+            ? KeyValueRecord.tombstone(key: Bytes("a"))
+            : KeyValueRecord.make(
+                key: Bytes("a"), createRevision: main, modRevision: main, version: version,
+                value: Bytes("v"), lease: 0)
+        fixture.backend.put(StoreBuckets.key, key: key, value: record)
+    }
+
     @Test("a record that is gone is an error, not an empty answer")
     func missingRecord() throws {
         let fixture = try StoreFixture()
