@@ -215,7 +215,7 @@ package final class Backend {
     // MARK: states
 
     /// From now on `database` with the writes of `buffer` is the present state, for all.
-    private func show(_ database: Database, with buffer: WriteBuffer) {
+    func show(_ database: Database, with buffer: WriteBuffer) {
         self.database = database
         view = ReadView(database.snapshots.pin(), buffer, declared)
         views.publish(view, of: database)
