@@ -20,6 +20,8 @@ package final class Backend {
     /// Writes since the last commit, overwritten ones included.
     package private(set) var pendingOperations = 0
     package internal(set) var statistics = Statistics()
+    /// The last commit found the disk full, and what it was to write still waits in memory.
+    package private(set) var isOutOfSpace = false
     /// Tells how long the parts of commits take; without one nobody wants to know.
     package var clock: (any Clock)?
     /// Of the last commit that wrote something.
@@ -136,6 +138,7 @@ package final class Backend {
             try writeGeneration()
         } catch {
             statistics.failedCommits += 1
+            isOutOfSpace = error.isNoSpace
             throw error
         }
         statistics.commits += 1
@@ -242,6 +245,7 @@ package final class Backend {
         pendingBytes = 0
         deadline = nil
         retryAt = nil
+        isOutOfSpace = false
     }
 
     private func syncDirectory() throws(BackendError) {
