@@ -8,7 +8,8 @@ extension Backend {
     /// Puts the received database file at `received` in the place of the present one.
     ///
     /// The file is opened and made fit first: when that fails, nothing has changed. Pending writes
-    /// belong to the old state and are dropped; views of it stay readable until released.
+    /// belong to the old state and are dropped; views of it stay readable until released. Should
+    /// another file get the name `received` meanwhile, the one that had it last takes over.
     package func replaceFile(with received: String) throws(BackendError) {
         let info = try nameStep { () throws(FileError) in try fileSystem.info(received) }
         guard let info, info.size > 0, !info.isDirectory else {
@@ -18,10 +19,36 @@ extension Backend {
         abandonDefragment()
         do throws(BackendError) {
             try replace(with: next, at: received, pending: WriteBuffer(declared))
+            try followName()
             clearPending()
         } catch {
             if next === database { clearPending() } else { next.close() }
             throw error
+        }
+    }
+
+    /// Goes on with the file that has the database's name if that is not the open one: what is
+    /// written to a file without a name is gone with the process.
+    private func followName() throws(BackendError) {
+        if try isOpen(path) { return }
+        let named = try Backend.openDatabase(path, in: fileSystem, buckets: declared)
+        let nameless = database
+        show(named, with: WriteBuffer(declared))
+        nameless.close()
+    }
+
+    /// Whether the file at `path` is the one that is open: that one is locked.
+    private func isOpen(_ path: String) throws(BackendError) -> Bool {
+        try nameStep { () throws(FileError) in
+            let file = try fileSystem.open(path, .read, permissions: 0o600)
+            defer { file.close() }
+            do throws(FileError) {
+                try file.lock()
+                return false
+            } catch {
+                guard error.kind == .locked else { throw error }
+                return true
+            }
         }
     }
 

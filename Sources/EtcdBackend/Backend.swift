@@ -20,6 +20,8 @@ package final class Backend {
     /// Writes since the last commit, overwritten ones included.
     package private(set) var pendingOperations = 0
     package internal(set) var statistics = Statistics()
+    /// The last commit found the disk full, and what it was to write still waits in memory.
+    package private(set) var isOutOfSpace = false
     /// Tells how long the parts of commits take; without one nobody wants to know.
     package var clock: (any Clock)?
     /// Of the last commit that wrote something.
@@ -136,6 +138,7 @@ package final class Backend {
             try writeGeneration()
         } catch {
             statistics.failedCommits += 1
+            isOutOfSpace = error.isNoSpace
             throw error
         }
         statistics.commits += 1
@@ -215,7 +218,7 @@ package final class Backend {
     // MARK: states
 
     /// From now on `database` with the writes of `buffer` is the present state, for all.
-    private func show(_ database: Database, with buffer: WriteBuffer) {
+    func show(_ database: Database, with buffer: WriteBuffer) {
         self.database = database
         view = ReadView(database.snapshots.pin(), buffer, declared)
         views.publish(view, of: database)
@@ -242,6 +245,7 @@ package final class Backend {
         pendingBytes = 0
         deadline = nil
         retryAt = nil
+        isOutOfSpace = false
     }
 
     private func syncDirectory() throws(BackendError) {

@@ -4,6 +4,9 @@ package import RuntimeCore
 
 /// One change: the write request it belongs to, and its place among that request's changes.
 package struct Revision: Sendable, Hashable, Comparable {
+    /// Main revisions of a sound database stay below: room for all the writes that are to come.
+    static let mainBound = Int64.max / 2
+
     /// Number of the write request; what clients call the revision.
     package let main: Int64
     /// 0, 1, 2, … in the order of execution.

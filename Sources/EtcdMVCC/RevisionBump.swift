@@ -25,8 +25,7 @@ package enum RevisionBump {
             return true
         }
         if let problem { throw problem }
-        // Room for all the writes that are to come.
-        guard amount <= UInt64(Int64.max / 2), latest <= Int64.max / 2 else {
+        guard latest < Revision.mainBound, amount < UInt64(Revision.mainBound - latest) else {
             throw .corrupt("revision \(latest) cannot be raised by \(amount): too large")
         }
         let revision = RevisionKey(Revision(main: latest + Int64(amount), sub: 0))

@@ -5,6 +5,9 @@ import RuntimeCore
 
 /// What the database holds, read in one pass over bucket `key`.
 final class StoreContent {
+    /// Versions of a sound key stay below: every put adds one.
+    private static let versionBound = Int64.max / 2
+
     private(set) var currentRevision: Int64 = 1
     private(set) var compactRevision: Int64 = -1
     /// The last compaction that was finished; -1 when there was none.
@@ -36,12 +39,18 @@ final class StoreContent {
         guard var index = index.take() else { return }
         let view = backend.views.view()
         var passed = ScannedPages(view)
+        var last: Revision?
         view.scan(StoreBuckets.key, from: .empty, to: nil) { key, record in
             passed.count(key, record)
             guard let key = RevisionKey(key), key.revision.sub <= Int64(UInt32.max) else {
                 problem = .corrupt("bucket key holds a key that is no revision")
                 return false
             }
+            if let found = Self.problem(with: key.revision, after: last) {
+                problem = found
+                return false
+            }
+            last = key.revision
             // A record without content is what `RevisionBump` and etcd's tools leave; it stands in
             // the index as that of the key of no bytes, which no request can name.
             guard let fields = KeyValueFields(record), !fields.key.isEmpty || record.isEmpty else {
@@ -52,6 +61,13 @@ final class StoreContent {
             }
             var state = KeyState(revision: key.revision, isTombstone: key.isTombstone)
             if !key.isTombstone {
+                guard fields.version < Self.versionBound else {
+                    let revision = key.revision
+                    problem = .corrupt(
+                        "version \(fields.version) of revision \(revision.main), "
+                            + "\(revision.sub) is too large")
+                    return false
+                }
                 state.createRevision = fields.createRevision
                 state.version = fields.version
                 state.lease = fields.lease
@@ -64,10 +80,26 @@ final class StoreContent {
         passed.release()
     }
 
+    /// The index holds no two states of a key at one revision, and the next write needs a number.
+    private static func problem(with revision: Revision, after last: Revision?) -> MVCCError? {
+        if let last, revision <= last {
+            return .corrupt(
+                "revision \(revision.main), \(revision.sub) stands behind revision \(last.main), "
+                    + "\(last.sub)")
+        }
+        guard revision.main < Revision.mainBound else {
+            return .corrupt("revision \(revision.main), \(revision.sub) is too large")
+        }
+        return nil
+    }
+
     private static func revision(_ key: Bytes, _ backend: Backend) throws(MVCCError) -> Int64? {
         guard let value = backend.get(StoreBuckets.meta, key: key) else { return nil }
         guard let revision = value.withUnsafeBytes({ RevisionKey($0) }) else {
             throw .corrupt("\(key.text) holds no revision")
+        }
+        guard revision.revision.main < Revision.mainBound else {
+            throw .corrupt("\(key.text) is too large: \(revision.revision.main)")
         }
         return revision.revision.main
     }

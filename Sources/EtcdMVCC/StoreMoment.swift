@@ -33,7 +33,8 @@ struct StoreMoment {
         }
     }
 
-    /// Keys handed out with the index locked; then writers and other readers get their turn.
+    /// Keys handed out, or counted one by one, with the index locked; then writers and other
+    /// readers get their turn.
     private static let chunk = 1_024
 
     /// The revision that `asked` means here.
@@ -46,18 +47,30 @@ struct StoreMoment {
 
     // MARK: the index
 
-    /// Number of keys in `range` as of `main`.
+    /// Number of keys in `range` as of `main`; a part at a time, as `collect`.
     func count(_ range: KeyRange, at main: Int64) throws(MVCCError) -> Int {
-        let count: Int? = reader.state.withLock { state in
-            if main < state.compactRevision { return nil }
-            if range.isSingle {
-                return range.start.withUnsafeBytes { state.index.find($0, at: main) } == nil
-                    ? 0 : 1
+        var keys = 0
+        var rest = range
+        while true {
+            let part: TreeIndex.Count? = reader.state.withLock { state in
+                if main < state.compactRevision { return nil }
+                return Self.countedPart(of: rest, at: main, state.index)
             }
-            return range.withBounds { state.index.count($0, at: main) }
+            guard let part else { throw .compacted }
+            keys += part.keys
+            guard let resume = part.resume else { return keys }
+            rest = KeyRange(start: Bytes(resume), end: range.end)
         }
-        guard let count else { throw .compacted }
-        return count
+    }
+
+    private static func countedPart(
+        of range: KeyRange, at main: Int64, _ index: borrowing TreeIndex
+    ) -> TreeIndex.Count {
+        if range.isSingle {
+            let found = range.start.withUnsafeBytes { index.find($0, at: main) }
+            return TreeIndex.Count(keys: found == nil ? 0 : 1)
+        }
+        return range.withBounds { index.count($0, at: main, most: chunk) }
     }
 
     /// The first `limit` keys in `range` as of `main`, as `transform` sees them, in key order.

@@ -32,7 +32,8 @@ extension StoreMoment {
     /// `nil` when a compaction has begun before the scan had its picture of the database.
     fileprivate func hash(at main: Int64, compacted: Int64) throws(MVCCError) -> UInt32? {
         // Of compacted revisions those count that are still the state of a key at `main`. When
-        // that is none at all, etcd counts whatever is stored, and so do we.
+        // that is none at all, etcd counts whatever is stored, and so do we; but never a deletion
+        // at the compact revision itself, which releases before 3.4.34 and 3.5.16 do not keep.
         var kept = try collect(.everything, at: main, limit: Int.max) { $0.revision }
         let keepsAll = kept.isEmpty
         kept.removeAll { $0.main > compacted }
@@ -54,6 +55,7 @@ extension StoreMoment {
             }
             let revision = revisionKey.revision
             if revision.main > main { return false }
+            if revision.main == compacted, revisionKey.isTombstone { return true }
             if revision.main <= compacted, !keepsAll {
                 while position < kept.count, kept[position] < revision { position += 1 }
                 if position == kept.count || kept[position] != revision { return true }

@@ -78,39 +78,58 @@ extension TreeIndex {
         return true
     }
 
-    /// How many keys existed at `main`. Whole subtrees are counted by their sums, so that this
-    /// costs no more than a look-up unless `main` lies before recent changes.
-    func count(_ bounds: Bounds, at main: Int64) -> Int {
+    /// A part of a count.
+    struct Count {
+        var keys = 0
+        /// No key from here on is counted yet; `nil` when nothing is left.
+        var resume: [UInt8]?
+    }
+
+    /// Counts the keys that existed at `main`, from the lower bound on. Whole subtrees are counted
+    /// by their sums, so that this costs no more than a look-up unless `main` lies before recent
+    /// changes; then it stops when some `most` nodes and entries have been looked at.
+    func count(_ bounds: Bounds, at main: Int64, most: Int) -> Count {
+        var part = Count()
         if let lower = bounds.lower, let upper = bounds.upper,
             KeyOrder.compare(lower, upper) >= 0
         {
-            return 0
+            return part
         }
-        return count(root, bounds, at: main)
+        var left = most
+        count(root, bounds, at: main, most: &left, into: &part)
+        return part
     }
 
-    private func count(_ node: IndexNode, _ bounds: Bounds, at main: Int64) -> Int {
+    private func count(
+        _ node: IndexNode, _ bounds: Bounds, at main: Int64, most left: inout Int,
+        into part: inout Count
+    ) {
+        left -= 1
         let summary = node.summary
         if summary.maxMain <= main {
-            if summary.live == 0 { return 0 }
-            if bounds.lower == nil, bounds.upper == nil { return summary.live }
+            if summary.live == 0 { return }
+            if bounds.lower == nil, bounds.upper == nil {
+                part.keys += summary.live
+                return
+            }
         }
-        var sum = 0
         if node.isLeaf {
             let first = bounds.lower.map { node.search($0).slot } ?? 0
-            let end = bounds.upper.map { node.search($0).slot } ?? node.count
-            for slot in first..<max(first, end)
-            where find(IndexEntry(node, slot), at: main) != nil {
-                sum += 1
+            let end = max(first, bounds.upper.map { node.search($0).slot } ?? node.count)
+            for slot in first..<end where find(IndexEntry(node, slot), at: main) != nil {
+                part.keys += 1
             }
-            return sum
+            left -= end - first
+            return
         }
         let (first, last) = childSlots(of: node, bounds)
         for slot in first..<max(first, last + 1) {
             let inner = bounds.inner(isFirst: slot == first, isLast: slot == last)
-            sum += count(node.child(slot), inner, at: main)
+            count(node.child(slot), inner, at: main, most: &left, into: &part)
+            if left > 0 { continue }
+            if part.resume == nil, slot < last { part.resume = Array(node.key(slot + 1)) }
+            return
         }
-        return sum
     }
 
     private func childSlots(of node: IndexNode, _ bounds: Bounds) -> (first: Int, last: Int) {

@@ -24,6 +24,9 @@ package final class WatchOutbox: Sendable {
         var wantsDrainNotice = false
 
         var isFull: Bool { deliveries.count >= deliveriesMax || bytes >= bytesMax }
+        /// The next delivery is taken at any size. A drain is told of as soon as this is true: what
+        /// is larger than the bound would be read and encoded in vain before.
+        var takesAnySize: Bool { bytes <= bytesMax / 2 }
     }
 
     /// Its bounds are the hub's affair.
@@ -50,7 +53,7 @@ package final class WatchOutbox: Sendable {
     package func takeWantsDrainNotice() -> Bool {
         state.withLock { state in
             guard state.wantsDrainNotice, state.deliveries.count <= state.deliveriesMax / 2,
-                state.bytes <= state.bytesMax / 2
+                state.takesAnySize
             else { return false }
             state.wantsDrainNotice = false
             return true
@@ -67,9 +70,8 @@ package final class WatchOutbox: Sendable {
     /// False when there is no room; then the next drain causes a notice.
     func offer(_ delivery: WatchDelivery, events: Int, bytes: Int) -> Bool {
         state.withLock { state in
-            // A delivery larger than the bound must get through some time.
             if state.deliveries.count >= state.deliveriesMax
-                || (state.bytes + bytes > state.bytesMax && state.bytes > 0)
+                || (state.bytes + bytes > state.bytesMax && !state.takesAnySize)
             {
                 state.wantsDrainNotice = true
                 return false

@@ -13,7 +13,7 @@ extension WatchHub {
         /// delivery.
         package var outboxDeliveriesMax = 128
         /// Bytes of events that wait for a slow stream, so that a client that stops reading costs a
-        /// known amount. One delivery is taken at any size.
+        /// known amount. While no more than half of it waits, a delivery is taken at any size.
         package var outboxBytesMax = 8 << 20
         /// Watchers that one run helps to catch up (etcd's value).
         package var runWatchersMax = 512

@@ -215,7 +215,7 @@ package struct ApplyRole: Role {
         status.publish(applied: appliedIndex)
         outputs.append(.consensus(.applied(appliedIndex)))
         releaseReads()
-        saveIfDue(&outputs)
+        saveIfDue(now.monotonic, &outputs)
     }
 
     private mutating func applyChunk(
@@ -297,17 +297,17 @@ package struct ApplyRole: Role {
     // MARK: snapshots
 
     /// The database is committed first: what a snapshot promises must be in it.
-    private func makeSnapshot() throws(BackendError) -> Snapshot {
+    private mutating func makeSnapshot(_ now: Instant) throws(BackendError) -> Snapshot {
         precondition(!awaitsConfState)
-        try v3.commit()
+        try v3Housekeeping.commit(now)
         return Snapshot(
             metadata: SnapshotMetadata(
                 confState: confState, index: appliedIndex, term: appliedTerm),
             data: Bytes(keyspace.save()))
     }
 
-    private mutating func saveIfDue(_ outputs: inout [ApplyOutput]) {
-        guard !awaitsConfState, !hasFailed,
+    private mutating func saveIfDue(_ now: Instant, _ outputs: inout [ApplyOutput]) {
+        guard !awaitsConfState, !hasFailed, !v3Housekeeping.isPausing(now),
             appliedIndex - snapshotIndex > Int(clamping: settings.snapshotCount)
         else { return }
         logger.info(
@@ -319,7 +319,7 @@ package struct ApplyRole: Role {
                 "local-member-snapshot-count": "\(settings.snapshotCount)",
             ])
         do throws(BackendError) {
-            outputs.append(.log(.saveSnapshot(try makeSnapshot())))
+            outputs.append(.log(.saveSnapshot(try makeSnapshot(now))))
             snapshotIndex = appliedIndex
         } catch {
             databaseRefused(error, "a snapshot cannot be made", &outputs)
@@ -330,7 +330,7 @@ package struct ApplyRole: Role {
         _ peer: MemberID, now: Instant, _ outputs: inout [ApplyOutput]
     ) {
         do throws(BackendError) {
-            let snapshot = try makeSnapshot()
+            let snapshot = try makeSnapshot(now)
             databases.put(try v3.backend.snapshot(), for: peer, now: now)
             outputs.append(.consensus(.snapshotReady(snapshot, peer: peer)))
         } catch {

@@ -16,6 +16,7 @@ package final class ReplicaStatus: Sendable {
     private let stoppingValue = Atomic<Bool>(false)
     private let leaderLostValue = Atomic<UInt64>(0)
     private let storageFullValue = Atomic<Bool>(false)
+    private let databaseFullValue = Atomic<Bool>(false)
     private let undisputedValue = Atomic<Bool>(false)
     private let quickLogValue = Atomic<Bool>(false)
 
@@ -29,8 +30,13 @@ package final class ReplicaStatus: Sendable {
     package var leaderChanges: UInt64 { leaderChangesValue.load(ordering: .relaxed) }
     package var isStopping: Bool { stoppingValue.load(ordering: .acquiring) }
 
-    /// The disk refuses to take more: writes are turned away until it has room again.
-    package var isStorageFull: Bool { storageFullValue.load(ordering: .acquiring) }
+    /// The disk of the log or that of the database refuses to take more: writes are turned away
+    /// until it has room again.
+    package var isStorageFull: Bool {
+        storageFullValue.load(ordering: .acquiring) || isDatabaseFull
+    }
+    /// The disk of the database refuses: what it lacks gathers in memory.
+    var isDatabaseFull: Bool { databaseFullValue.load(ordering: .acquiring) }
     /// This member leads and is the only voter: nobody else can have accepted a write that it does
     /// not know, so that its applied state is as good as a confirmed one. Ends before a vote or a
     /// change of the membership that would end it can have an effect.
@@ -82,7 +88,10 @@ package final class ReplicaStatus: Sendable {
         leaderLostValue.store(instant.nanoseconds, ordering: .relaxed)
     }
 
+    /// The log's disk.
     func publish(storageFull: Bool) { storageFullValue.store(storageFull, ordering: .releasing) }
+
+    func publish(databaseFull: Bool) { databaseFullValue.store(databaseFull, ordering: .releasing) }
 
     func publish(isLogQuick: Bool) { quickLogValue.store(isLogQuick, ordering: .relaxed) }
 

@@ -33,7 +33,9 @@ struct V3Housekeeping {
     private var nextCompactionStep: Instant?
     private var compactionBegan: Instant?
     private var nextCheck: Instant
-    private var commitNotBefore: Instant?
+    /// Why the last commit failed, and when the next one may be tried: each try goes through all
+    /// that waits.
+    private var refusal: (error: BackendError, until: Instant)?
     /// The term in which this member's lessor was told that it leads.
     private var primaryTerm: Term?
     private var defragmentWaiters: [ReplyAddress] = []
@@ -63,7 +65,7 @@ struct V3Housekeeping {
     var wakeAt: Instant? {
         var wakes = [nextCheck]
         if let commit = keyspace.backend.nextCommit, !keyspace.holdsCommits {
-            wakes.append(max(commit, commitNotBefore ?? commit))
+            wakes.append(max(commit, refusal?.until ?? commit))
         }
         if let watches = keyspace.hub.wakeAt { wakes.append(watches) }
         if let nextCompactionStep { wakes.append(nextCompactionStep) }
@@ -88,7 +90,9 @@ struct V3Housekeeping {
             keyspace.views.metrics.watches.withLock { $0 = counts }
         }
         announceWatches(&replies)
-        return commitIfDue(now.monotonic, &replies)
+        let failure = commitIfDue(now.monotonic, &replies)
+        publishSpace()
+        return failure
     }
 
     // MARK: watches
@@ -177,9 +181,30 @@ struct V3Housekeeping {
 
     // MARK: commits
 
+    /// True after a commit that failed, until it may be tried again.
+    func isPausing(_ now: Instant) -> Bool { refusal.map { now < $0.until } ?? false }
+
+    /// Everything applied so far reaches the disk.
+    ///
+    /// - Throws: why it failed; without another try during the pause after a failure.
+    mutating func commit(_ now: Instant) throws(BackendError) {
+        if let refusal, now < refusal.until { throw refusal.error }
+        do throws(BackendError) {
+            try keyspace.commit()
+        } catch {
+            pause(after: error, now)
+            throw error
+        }
+        refusal = nil
+    }
+
+    private mutating func pause(after error: BackendError, _ now: Instant) {
+        let until = now.advanced(byMilliseconds: V3Housekeeping.commitRetryMilliseconds)
+        refusal = (error: error, until: until)
+    }
+
     private mutating func commitIfDue(_ now: Instant, _ replies: inout ReplyBatches) -> String? {
-        if keyspace.holdsCommits { return nil }
-        if let commitNotBefore, now < commitNotBefore { return nil }
+        if keyspace.holdsCommits || isPausing(now) { return nil }
         let mustAnswer = !compactionWaiters.isEmpty && !keyspace.store.hasCompaction
         let start = clock.now().monotonic
         do throws(BackendError) {
@@ -188,20 +213,29 @@ struct V3Housekeeping {
             } else if try !keyspace.backend.commitIfDue(now: now) {
                 return nil
             }
-            commitNotBefore = nil
+            refusal = nil
             let took = clock.now().monotonic.nanoseconds(since: start)
             keyspace.views.metrics.committed(in: took, keyspace.backend.lastCommit)
             if mustAnswer { answerCompactions(&replies) }
             return nil
         } catch {
-            commitNotBefore = now.advanced(
-                byMilliseconds: V3Housekeeping.commitRetryMilliseconds)
+            pause(after: error, now)
             guard error.isNoSpace else { return "the database cannot be written: \(error)" }
-            logger.error(
-                "disk is full: the database lags behind the log until there is room again",
-                metadata: ["error": "\(error)"])
+            if !status.isDatabaseFull {
+                logger.error(
+                    "disk is full: the database lags behind the log until there is room again",
+                    metadata: ["error": "\(error)"])
+            }
             return nil
         }
+    }
+
+    /// After any commit, whether it was due or wanted for a snapshot.
+    private func publishSpace() {
+        let isFull = keyspace.backend.isOutOfSpace
+        guard isFull != status.isDatabaseFull else { return }
+        status.publish(databaseFull: isFull)
+        if !isFull { logger.warning("disk space is back; the database is written again") }
     }
 
     private mutating func answerCompactions(_ replies: inout ReplyBatches) {

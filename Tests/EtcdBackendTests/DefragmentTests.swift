@@ -243,6 +243,27 @@ struct ReplacementTests {
         #expect(backend.views.view().entries(TestBuckets.key).count == 500)
     }
 
+    @Test("the file that has the name in the end takes over, whichever was opened")
+    func exchanged() throws {
+        let disk = FaultyFileSystem()
+        let backend = try openBackend(directory, in: disk)
+        let (received, later) = ("\(directory.path)/received", "\(directory.path)/later")
+        for (number, path) in [(1, received), (2, later)] as [(UInt8, String)] {
+            backend.put(TestBuckets.meta, key: [1], value: [number])
+            try save(try backend.snapshot(), to: path)
+        }
+        disk.interfere(beforeRename: { try? PosixFileSystem().rename(later, to: received) })
+        try backend.replaceFile(with: received)
+        #expect(backend.get(TestBuckets.meta, key: [1]) == [2])
+        backend.put(TestBuckets.meta, key: [2], value: [9])
+        try backend.commit()
+        backend.close()
+        let again = try openBackend(directory)
+        #expect(again.get(TestBuckets.meta, key: [1]) == [2])
+        #expect(again.get(TestBuckets.meta, key: [2]) == [9])
+        #expect(try files.list(directory.path) == ["db"])
+    }
+
     @Test("a running defragmentation ends without effect")
     func endsDefragmentation() throws {
         let backend = try openBackend(directory)

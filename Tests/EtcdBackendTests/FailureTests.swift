@@ -159,6 +159,7 @@ struct FailureTests {
             } catch {
                 #expect(error.isNoSpace)
             }
+            #expect(backend.isOutOfSpace)
             #expect(try !commitDue(backend, &writer, now.advanced(byMilliseconds: 99)))
             #expect(backend.views.view().content == writer.model)
         }
@@ -167,8 +168,25 @@ struct FailureTests {
         files.isFull = false
         #expect(try commitDue(backend, &writer, start.advanced(byMilliseconds: 600)))
         #expect(backend.pendingOperations == 0)
+        #expect(!backend.isOutOfSpace)
         backend.close()
         #expect(try openBackend(directory).views.view().content == writer.model)
+    }
+
+    @Test("what had no room does not matter any more once another database has come")
+    func fullUntilReplaced() throws {
+        let directory = TemporaryDirectory()
+        let files = FaultyFileSystem()
+        let backend = try openBackend(directory, in: files)
+        let received = "\(directory.path)/received"
+        try save(try backend.snapshot(), to: received)
+        files.isFull = true
+        backend.put(TestBuckets.meta, key: [1], value: [1])
+        #expect(throws: BackendError.self) { try backend.commit() }
+        #expect(backend.isOutOfSpace)
+        files.isFull = false
+        try backend.replaceFile(with: received)
+        #expect(!backend.isOutOfSpace)
     }
 
     private func commitDue(_ backend: Backend, _ writer: inout RandomWriter, _ now: Instant)

@@ -1,4 +1,4 @@
-//  Real files that refuse one chosen operation, or wait with it.
+//  Real files that refuse one chosen operation, wait with it, or are changed by others before it.
 
 import RuntimeCore
 import RuntimePosix
@@ -28,6 +28,7 @@ final class FaultyFileSystem: FileSystem, Sendable {
 
     private let files = PosixFileSystem()
     private let hold = Mutex<Hold?>(nil)
+    private let interference = Mutex<(@Sendable () -> Void)?>(nil)
     private let state = Mutex(State())
 
     /// Operations that change something since `refuse`.
@@ -51,6 +52,11 @@ final class FaultyFileSystem: FileSystem, Sendable {
 
     /// Nobody else is held; who waits still waits.
     func holdNoMore() { hold.withLock { $0 = nil } }
+
+    /// Happens once, right before the next rename, as if another thread did it.
+    func interfere(beforeRename body: @escaping @Sendable () -> Void) {
+        interference.withLock { $0 = body }
+    }
 
     fileprivate func waitIfHeld(_ path: String) {
         guard let hold = hold.withLock({ $0 }), path.hasPrefix(hold.path) else { return }
@@ -88,6 +94,11 @@ final class FaultyFileSystem: FileSystem, Sendable {
 
     func rename(_ source: String, to destination: String) throws(FileError) {
         try check("rename", source)
+        let body = interference.withLock { body in
+            defer { body = nil }
+            return body
+        }
+        body?()
         try files.rename(source, to: destination)
     }
 

@@ -23,7 +23,7 @@ struct HashTests {
         #expect(try fixture.reader.hashKV(at: 0) == fixture.reader.hashKV(at: 6))
     }
 
-    @Test("a deletion at the compact revision does not count as long as any key is left")
+    @Test("a deletion at the compact revision never counts: old releases do not keep it")
     func deletionAtCompactRevision() throws {
         let fixture = try StoreFixture()
         try fixture.put("a")
@@ -32,11 +32,14 @@ struct HashTests {
         try fixture.compact(4)
         #expect(fixture.records == ["3.0", "4.0t"])
         #expect(try fixture.reader.hashKV(at: 0).hash == hash(of: fixture, ["3.0"]))
-        // Without any key left etcd skips nothing.
+        // Without any key left etcd skips nothing else of what is stored.
         try fixture.delete("b")
-        try fixture.compact(5)
+        try fixture.store.beginCompaction(at: 5)
+        #expect(fixture.records == ["3.0", "4.0t", "5.0t"])
+        #expect(try fixture.reader.hashKV(at: 0).hash == hash(of: fixture, ["3.0", "4.0t"]))
+        while !fixture.store.compactStep(limit: 2) {}
         #expect(fixture.records == ["5.0t"])
-        #expect(try fixture.reader.hashKV(at: 0).hash == hash(of: fixture, ["5.0t"]))
+        #expect(try fixture.reader.hashKV(at: 0).hash == hash(of: fixture, []))
     }
 
     private func hash(of fixture: StoreFixture, _ records: [String]) -> UInt32 {
@@ -76,6 +79,56 @@ struct HashTests {
         let fixture = try StoreFixture()
         fixture.backend.put(StoreBuckets.meta, key: Bytes("finishedCompactRev"), value: [1])
         #expect(throws: MVCCError.self) { try fixture.reopen() }
+    }
+
+    @Test("two records of one revision, and numbers that leave no room for more, do not open")
+    func numbers() throws {
+        let bound = Int64.max / 2
+        let twice = try StoreFixture()
+        write(2, to: twice)
+        write(2, isTombstone: true, to: twice)
+        #expect(throws: MVCCError.corrupt("revision 2, 0 stands behind revision 2, 0")) {
+            try twice.reopen()
+        }
+        for number in [bound, Int64.max] {
+            var fixture = try StoreFixture()
+            write(number, to: fixture)
+            #expect(throws: MVCCError.corrupt("revision \(number), 0 is too large")) {
+                try fixture.reopen()
+            }
+            fixture = try StoreFixture()
+            write(2, version: number, to: fixture)
+            #expect(throws: MVCCError.corrupt("version \(number) of revision 2, 0 is too large")) {
+                try fixture.reopen()
+            }
+            for name in ["finishedCompactRev", "scheduledCompactRev"] {
+                fixture = try StoreFixture()
+                let revision = RevisionKey(Revision(main: number, sub: 0)).bytes
+                fixture.backend.put(StoreBuckets.meta, key: Bytes(name), value: revision)
+                #expect(throws: MVCCError.corrupt("\(name) is too large: \(number)")) {
+                    try fixture.reopen()
+                }
+            }
+        }
+        let last = try StoreFixture()
+        write(bound - 1, version: bound - 1, to: last)
+        try last.reopen()
+        try last.put("a")
+        #expect(try last.get("a") == ["a=v c\(bound - 1) m\(bound) v\(bound)"])
+    }
+
+    /// A record of the key `a` that no store has made.
+    private func write(
+        _ main: Int64, version: Int64 = 1, isTombstone: Bool = false, to fixture: StoreFixture
+    ) {
+        let key = RevisionKey(Revision(main: main, sub: 0), isTombstone: isTombstone).bytes
+        let record =
+            isTombstone
+            ? KeyValueRecord.tombstone(key: Bytes("a"))
+            : KeyValueRecord.make(
+                key: Bytes("a"), createRevision: main, modRevision: main, version: version,
+                value: Bytes("v"), lease: 0)
+        fixture.backend.put(StoreBuckets.key, key: key, value: record)
     }
 
     @Test("a record that is gone is an error, not an empty answer")

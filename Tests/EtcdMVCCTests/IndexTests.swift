@@ -72,6 +72,30 @@ struct IndexTests {
         }
     }
 
+    @Test("a count of the past looks at a bounded part of the keys, one of the present at none")
+    func countedParts() {
+        var index = TreeIndex()
+        for number in 0..<5_000 { put(&index, "key\(1_000 + number)", Int64(number + 2)) }
+        let all = TreeIndex.Bounds(lower: nil, upper: nil)
+        let present = index.count(all, at: 5_001, most: 1)
+        #expect(present.keys == 5_000 && present.resume == nil)
+        for number in 0..<5_000 { put(&index, "key\(1_000 + number)", Int64(number + 5_002)) }
+        for (main, expected) in [(5_001, 5_000), (2_501, 2_500), (1, 0)] as [(Int64, Int)] {
+            var parts: [Int] = []
+            var rest = KeyRange.everything
+            while true {
+                let part = rest.withBounds { index.count($0, at: main, most: 500) }
+                parts.append(part.keys)
+                guard let resume = part.resume else { break }
+                rest = KeyRange(start: Bytes(resume), end: .unbounded)
+            }
+            #expect(parts.reduce(0, +) == expected)
+            #expect(parts.count >= 8)
+            // One leaf more than was asked for, at most.
+            #expect(parts.allSatisfy { $0 < 700 })
+        }
+    }
+
     @Test("versions and creation follow the generations of a key")
     func generations() {
         var index = TreeIndex()

@@ -47,9 +47,12 @@ struct RevisionBumpTests {
     @Test("can be raised again, and not without end")
     func again() throws {
         #expect(try RevisionBump.apply(5, to: fixture.backend) == 1_010)
-        #expect(throws: MVCCError.self) { try RevisionBump.apply(.max, to: fixture.backend) }
-        #expect(throws: MVCCError.self) {
-            try RevisionBump.apply(UInt64(Int64.max), to: fixture.backend)
+        let room = UInt64(Int64.max / 2 - 1_010)
+        for amount in [room, UInt64(Int64.max), .max] {
+            #expect(throws: MVCCError.self) { try RevisionBump.apply(amount, to: fixture.backend) }
         }
+        #expect(try RevisionBump.apply(room - 1, to: fixture.backend) == Int64.max / 2 - 1)
+        try fixture.reopen()
+        #expect(try fixture.put("c").header?.revision == Int64.max / 2)
     }
 }

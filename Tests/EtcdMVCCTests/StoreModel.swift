@@ -267,6 +267,7 @@ struct StoreModel {
         var crc = CRC32C.checksum(Bytes("key"))
         for record in records where record.revision.main <= main {
             let name = "\(record.key.text) \(record.revision.main)"
+            if record.revision.main == compacted, record.isTombstone { continue }
             if record.revision.main <= compacted, !kept.isEmpty {
                 if record.isTombstone || !kept.contains(name) { continue }
             }

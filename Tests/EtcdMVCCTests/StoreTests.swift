@@ -144,6 +144,24 @@ struct StoreTests {
         }
     }
 
+    @Test("many keys are counted at any revision, whatever has become of them since")
+    func manyKeys() throws {
+        let fixture = try StoreFixture()
+        for number in 1_000..<6_000 { try fixture.put("k\(number)") }
+        for number in 1_000..<6_000 where number % 3 > 0 { try fixture.put("k\(number)") }
+        try fixture.delete("k2", "k5")
+        let table: [(String, String, Int64, Int64)] = [
+            ("k", "l", 5_001, 5_000), ("k", "l", 4_001, 4_000), ("k", "l", 2, 1), ("k", "l", 1, 0),
+            ("k1500", "k4501", 5_001, 3_001), ("k2", "\0", 0, 1_000), ("k", "l", 0, 2_000),
+            ("k2", "k5", 0, 0), ("k2", "k5", 5_001, 3_000), ("k1999", "k2001", 0, 1),
+        ]
+        for (key, end, revision, expected) in table {
+            let request = RangeRequest(
+                key: Bytes(key), rangeEnd: Bytes(end), revision: revision, countOnly: true)
+            #expect(try fixture.reader.range(request).count == expected)
+        }
+    }
+
     @Test("what was not committed is gone after a crash, and is written again as before")
     func crash() throws {
         let fixture = try StoreFixture()

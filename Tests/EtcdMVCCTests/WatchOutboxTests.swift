@@ -58,6 +58,33 @@ struct WatchOutboxTests {
         #expect(fixture.take(1).map(\.eventCount) == [1])
     }
 
+    @Test("a delivery above the bound is taken while half of the room is free")
+    func oversized() {
+        var settings = Self.small()
+        settings.outboxDeliveriesMax = 100
+        let fixture = WatchFixture(settings)
+        let huge = String(repeating: "x", count: 1_000)
+        fixture.open(1)
+        fixture.create(1, .init("a"))
+        fixture.create(1, .init("b"))
+        _ = fixture.take(1)
+        fixture.put("a")
+        fixture.put("b", huge)
+        #expect(fixture.take(1).map(\.eventCount) == [1, 1])
+
+        // With less room it waits, and is read once: when the notice has come, though by then
+        // others have got something again.
+        fixture.put("a", String(repeating: "x", count: 250))
+        fixture.put("b", huge)
+        #expect(fixture.hub.counts.slowWatchers == 1)
+        #expect(fixture.take(1).map(\.eventCount) == [1])
+        fixture.put("a")
+        fixture.hub.run(now: at(0))
+        #expect(fixture.hub.counts.slowWatchers == 0)
+        #expect(fixture.history.passes == [5...6])
+        #expect(fixture.take(1).map(\.byteCount).map { $0 > 1_000 } == [false, true])
+    }
+
     @Test("the notice comes once, when it is half empty")
     func notice() {
         let fixture = WatchFixture(Self.small())

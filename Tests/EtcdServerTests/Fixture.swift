@@ -65,7 +65,7 @@ struct FixedConnectivity: PeerConnectivity {
 
 struct Fixture {
     let replica: Replica
-    let v3 = emptyKeyspace()
+    let v3: V3Keyspace
     let port: KeepingPort
     let handler: RequestHandler
     let apply = KeepingApplyPort()
@@ -73,10 +73,13 @@ struct Fixture {
 
     init(
         members: [Member] = [Member(id: 1, peerURLs: ["http://a:1"], name: "a")],
-        connectivity: FixedConnectivity = FixedConnectivity(), room: Int = .max
+        connectivity: FixedConnectivity = FixedConnectivity(), room: Int = .max,
+        disk: SimulatedDisk = SimulatedDisk(), snapshotCount: UInt64 = 100_000
     ) {
+        v3 = emptyKeyspace(on: disk)
         var configuration = ReplicaConfiguration(name: "a", clientURLs: ["http://a:2"])
         configuration.maxRequestBytes = 1_000
+        configuration.snapshotCount = snapshotCount
         replica = Replica(
             configuration: configuration, localID: 1, clusterID: 7,
             snapshot: SnapshotMetadata(
