@@ -6,7 +6,7 @@ import EtcdMVCC
 import EtcdMembership
 package import EtcdProto
 import Raft
-import RuntimeCore
+package import RuntimeCore
 
 /// Who can answer a question about a lease.
 package enum LeaseAnswer<Value: Sendable>: Sendable {
