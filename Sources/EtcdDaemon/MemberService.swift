@@ -76,6 +76,8 @@ final class MemberService: Sendable {
         let hasLog = Bootstrap.hasLog(directory, in: fileSystem)
         StartLog.starting(config, isInitialized: hasLog, logger: logger)
         try DataDirectoryCheck.run(directory, in: fileSystem, logger: logger)
+        // Before others are asked, who would only say that they know this member.
+        if !hasLog { try Bootstrap.checkUnused(directory, in: fileSystem) }
         let tls = try MemberTLS.open(config, in: fileSystem, logger: logger)
         let client = HTTPClient(loops: loops, tls: tls.peer)
         let queries = ClusterQueries(client: client, loop: loops.next())

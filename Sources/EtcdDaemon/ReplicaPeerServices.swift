@@ -13,6 +13,7 @@ import Synchronization
 struct ReplicaPeerServices: PeerServices {
     private static let lookMilliseconds: Int64 = 10
     private static let applyWaitMilliseconds: UInt64 = 1_000
+    private static let confirmMilliseconds: Int64 = 1_000
 
     let handler: RequestHandler
     /// For waiting; any will do.
@@ -21,33 +22,45 @@ struct ReplicaPeerServices: PeerServices {
     func renewLease(_ id: Int64, done: @escaping Done<Int64>) {
         whenApplied { isApplied in
             guard isApplied else { return done(.failure(.notCaughtUp)) }
-            var waiting: OneReply?
-            let answer = handler.leaseRenew(id) {
-                let reply = OneReply(loop, limit: limit)
-                waiting = reply
-                return reply.address
-            }
-            switch answer {
-            case .here(let response): done(renewal(response))
-            case .afterCheckpoint(_, let response):
-                waiting?.whenReplied { reply in
-                    if case .v3(.success)? = reply {
-                        done(renewal(response))
-                    } else {
-                        done(.failure(.timeout))
-                    }
-                }
-            case .afterBarrier:
-                waiting?.whenReplied { reply in
-                    guard case .barrier? = reply,
-                        case .here(let response) = handler.leaseRenew(
-                            id, isConfirmed: true, address: { OneReply(loop, limit: limit).address }
-                        )
-                    else { return done(.failure(.notPrimary)) }
+            renew(id, isConfirmed: false, done)
+        }
+    }
+
+    private func renew(_ id: Int64, isConfirmed: Bool, _ done: @escaping Done<Int64>) {
+        var waiting: OneReply?
+        let answer = handler.leaseRenew(id, isConfirmed: isConfirmed) {
+            let reply = OneReply(loop, limit: limit)
+            waiting = reply
+            return reply.address
+        }
+        switch answer {
+        case .here(let response): done(renewal(response))
+        case .afterCheckpoint(_, let response):
+            waiting?.whenReplied { reply in
+                if case .v3(.success)? = reply {
                     done(renewal(response))
+                } else {
+                    done(.failure(.timeout))
                 }
-            case .forward, .failed: done(.failure(.notPrimary))
             }
+        case .afterBarrier:
+            whenConfirmed(waiting) { isConfirmed in
+                guard isConfirmed else { return done(.failure(.notPrimary)) }
+                renew(id, isConfirmed: true, done)
+            }
+        case .forward, .failed: done(.failure(.notPrimary))
+        }
+    }
+
+    /// Waits for a barrier, but not long: a leader that stands still may have been deposed, and
+    /// whoever asks can look for the next one meanwhile.
+    private func whenConfirmed(
+        _ waiting: OneReply?, _ body: @escaping @Sendable (Bool) -> Void
+    ) {
+        let soon = TimeAmount.milliseconds(ReplicaPeerServices.confirmMilliseconds)
+        loop.scheduleTask(in: soon) { [weak waiting] in waiting?.give(nil) }
+        waiting?.whenReplied { reply in
+            if case .barrier? = reply { body(true) } else { body(false) }
         }
     }
 
@@ -69,8 +82,8 @@ struct ReplicaPeerServices: PeerServices {
                 return reply.address
             }
             guard case .afterBarrier = answer else { return done(remaining(answer)) }
-            waiting?.whenReplied { reply in
-                guard case .barrier? = reply else { return done(.failure(.notPrimary)) }
+            whenConfirmed(waiting) { isConfirmed in
+                guard isConfirmed else { return done(.failure(.notPrimary)) }
                 done(
                     remaining(
                         handler.leaseTimeToLive(

@@ -109,6 +109,10 @@ final class LeaseQuestion<Answer: Sendable>: EdgeWaiter {
         guard let pending else { return }
         switch reply {
         case .v3(.success): finish(.success(pending.answer))
+        case .failed(.notLeader):
+            // Deposed before the log took note.
+            self.pending = nil
+            attemptLater()
         case .v3(.failure(let error)), .failed(let error): finish(.failure(error))
         default: finish(.failure(.unknownMethod))
         }

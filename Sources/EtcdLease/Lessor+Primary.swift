@@ -174,7 +174,8 @@ extension Lessor.State {
             leases[entry.lease]!.deadline = entry.due
             leases[entry.lease]!.renewedAt = now
             leases[entry.lease]!.expiryEntry = entry.due
-            if checkpoints, entry.due > checkpoint {
+            // Whatever is left of it now: it may be renewed long before the checkpoint is due.
+            if checkpoints, leases[entry.lease]!.ttl > Lessor.checkpointSeconds {
                 leases[entry.lease]!.checkpointEntry = checkpoint
                 checkpointed.append(DeadlineQueue.Entry(due: checkpoint, lease: entry.lease))
             }

@@ -73,6 +73,33 @@ extension Bootstrap {
                 batchLimit: settings.commitOperations))
     }
 
+    /// Refuses the database of a member whose log is not there.
+    ///
+    /// A new log numbers its entries from 1 on, and those that the database says to hold already
+    /// would never take effect. Changes nothing.
+    package static func checkUnused(
+        _ directory: DataDirectory, in fileSystem: any FileSystem & Sendable
+    ) throws(BootstrapError) {
+        let applied: LogIndex
+        do {
+            guard let info = try fileSystem.info(directory.database), info.size > 0 else { return }
+            let backend = try Backend.openReadOnly(
+                path: directory.database, in: fileSystem, buckets: V3Keyspace.buckets)
+            defer { backend.close() }
+            applied = DatabaseRecords.appliedIndex(in: backend)
+        } catch {
+            throw BootstrapError(
+                description: "cannot open the database \(directory.database): \(error)")
+        }
+        guard applied > 0 else { return }
+        throw BootstrapError(
+            description: "the database \(directory.database) holds entries up to \(applied), but "
+                + "there is no log in \(directory.log). If the log has a place of its own, mount "
+                + "it, or name it with --wal-dir. If it is lost, remove the member, empty its data "
+                + "directory and add it again; a cluster that has nothing else left can be made "
+                + "anew of the database: snapshot restore --skip-hash-check")
+    }
+
     /// A snapshot of the log without the database that belongs to it would silently lose all keys.
     private static func checkPresent(
         _ directory: DataDirectory, _ fileSystem: any FileSystem, _ snapshot: SnapshotMetadata,

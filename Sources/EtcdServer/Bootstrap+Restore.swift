@@ -37,7 +37,7 @@ extension Bootstrap {
             DatabaseRecords.setApplied(
                 metadata.index, metadata.term, metadata.confState, in: backend)
             try backend.commit()
-            let opened = try create(
+            let opened = try createLog(
                 directory, in: fileSystem, localID: localID,
                 clusterID: clusterID(of: founders.map(\.id)), founders: founders,
                 vote: founders[0].id)

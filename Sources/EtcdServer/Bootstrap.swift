@@ -50,15 +50,30 @@ package enum Bootstrap {
 
     /// Makes the files of a member that starts for the first time.
     ///
-    /// - Parameters:
-    ///   - founders: the members of a new cluster; empty when joining a running one, whose log then
-    ///     comes from its leader.
-    ///   - vote: whom the member has elected in the founders' term.
+    /// - Parameter founders: the members of a new cluster; empty when joining a running one, whose
+    ///   log then comes from its leader.
     package static func create(
+        _ directory: DataDirectory, in fileSystem: any FileSystem & Sendable, localID: MemberID,
+        clusterID: UInt64, founders: [Member], segmentBytes: Int = Limits.walSegmentBytes
+    ) throws(BootstrapError) -> OpenedLog {
+        try checkUnused(directory, in: fileSystem)
+        return try createLog(
+            directory, in: fileSystem, localID: localID, clusterID: clusterID, founders: founders,
+            segmentBytes: segmentBytes)
+    }
+
+    /// As `create`, whatever database is there.
+    ///
+    /// - Parameter vote: whom the member has elected in the founders' term.
+    static func createLog(
         _ directory: DataDirectory, in fileSystem: any FileSystem, localID: MemberID,
         clusterID: UInt64, founders: [Member], vote: MemberID = .none,
         segmentBytes: Int = Limits.walSegmentBytes
     ) throws(BootstrapError) -> OpenedLog {
+        // In the log from its first moment: a start that finds a log takes it as it is, and nobody
+        // leads a cluster without members.
+        let entries = foundingEntries(founders)
+        let hardState = entries.last.map { HardState(term: 1, vote: vote, commit: $0.index) }
         do {
             try fileSystem.createDirectory(directory.root, permissions: 0o700)
             try fileSystem.createDirectory(directory.snapshots, permissions: 0o700)
@@ -66,19 +81,12 @@ package enum Bootstrap {
             LogMetadata(nodeID: localID.rawValue, clusterID: clusterID).encode(into: &metadata)
             let wal = try WAL.create(
                 fileSystem: fileSystem, directory: directory.log, metadata: Bytes(metadata),
-                segmentBytes: segmentBytes)
-            var entries: [Entry] = []
-            var hardState = HardState.initial
-            if !founders.isEmpty {
-                entries = foundingEntries(founders)
-                hardState = HardState(term: 1, vote: vote, commit: entries.last!.index)
-                try wal.append(entries: entries, hardState: hardState, mustSync: true)
-            }
+                entries: entries, hardState: hardState ?? .initial, segmentBytes: segmentBytes)
             return OpenedLog(
                 wal: wal,
                 snapshotter: Snapshotter(fileSystem: fileSystem, directory: directory.snapshots),
-                localID: localID, clusterID: clusterID, hardState: hardState, entries: entries,
-                snapshot: nil)
+                localID: localID, clusterID: clusterID, hardState: hardState ?? .initial,
+                entries: entries, snapshot: nil)
         } catch {
             throw BootstrapError(description: "cannot create the data directory: \(error)")
         }

@@ -55,6 +55,7 @@ package struct ConsensusRole: Role, ~Copyable {
     private let logger: Logger
     private var node: RawNode
     private var nextTick: Instant
+    private var pulse: LeaderPulse
     /// In order of their numbers; completed from the front.
     private var outstanding: Deque<Outstanding> = []
     /// A commit index that need not be synced travels with the next write.
@@ -85,6 +86,8 @@ package struct ConsensusRole: Role, ~Copyable {
         learners = Set(confState.learners)
         self.node = node
         nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
+        pulse = LeaderPulse(
+            tickMilliseconds: settings.tickMilliseconds, electionTicks: settings.electionTicks)
         reads = ReadBarriers(
             retryMilliseconds: settings.readRetryMilliseconds,
             firstContext: settings.firstReadContext)
@@ -105,7 +108,9 @@ package struct ConsensusRole: Role, ~Copyable {
             if case .propose(let proposal) = input, case .normal(let data) = proposal.payload {
                 proposals.append(data)
                 ids.append(proposal.id)
-                if held.isEmpty, hasLeader { continue }
+                if held.isEmpty, hasLeader, proposal.basis == .wish || node.role == .leader {
+                    continue
+                }
                 proposals.removeLast()
                 ids.removeLast()
                 hold(proposal, &outputs)
@@ -202,6 +207,9 @@ package struct ConsensusRole: Role, ~Copyable {
     private mutating func tick(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
         noteLateHeartbeats(now)
         node.tick()
+        if let instant = pulse.tick(now, leads: node.role == .leader) {
+            status.publish(leadsUntil: instant)
+        }
         // A pause of the process must not be answered by a burst of ticks: it would look like
         // silence from a leader whose messages wait in the mailbox.
         nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
@@ -263,7 +271,9 @@ package struct ConsensusRole: Role, ~Copyable {
     /// Without a leader a request waits, as a client of etcd expects, until one appears or the
     /// client's time is over.
     private mutating func hold(_ proposal: Proposal, _ outputs: inout [ConsensusOutput]) {
-        if held.count >= Limits.proposalQueueMax {
+        if proposal.basis == .leadership {
+            outputs.append(.failed([proposal.id], .notLeader))
+        } else if held.count >= Limits.proposalQueueMax {
             outputs.append(.failed([proposal.id], .tooManyRequests))
         } else {
             held.append(proposal)

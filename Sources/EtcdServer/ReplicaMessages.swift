@@ -8,11 +8,20 @@ package import EtcdProto
 package import Raft
 package import RuntimeCore
 
-/// A client request on its way into the log.
+/// A request on its way into the log.
 package struct Proposal: Sendable {
     package enum Payload: Sendable {
         case normal(Bytes)
         case confChange(ConfChange)
+    }
+
+    /// What a proposal rests on.
+    package enum Basis: Sendable {
+        /// Somebody's wish: whoever leads may put it into the log.
+        case wish
+        /// What this member knows as the leader. Another one may know better, so that it is never
+        /// passed on: without leadership it fails as `.notLeader`.
+        case leadership
     }
 
     /// Names the waiter in the registry; 0 when nobody waits.
@@ -20,11 +29,13 @@ package struct Proposal: Sendable {
     package let payload: Payload
     /// After this nobody waits any more: a proposal still held back is dropped.
     package let expires: Instant
+    package let basis: Basis
 
-    package init(id: UInt64, payload: Payload, expires: Instant) {
+    package init(id: UInt64, payload: Payload, expires: Instant, basis: Basis = .wish) {
         self.id = id
         self.payload = payload
         self.expires = expires
+        self.basis = basis
     }
 }
 

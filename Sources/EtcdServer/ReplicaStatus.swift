@@ -18,6 +18,7 @@ package final class ReplicaStatus: Sendable {
     private let storageFullValue = Atomic<Bool>(false)
     private let databaseFullValue = Atomic<Bool>(false)
     private let undisputedValue = Atomic<Bool>(false)
+    private let leadsUntilValue = Atomic<UInt64>(0)
     private let quickLogValue = Atomic<Bool>(false)
 
     package init() {}
@@ -41,6 +42,11 @@ package final class ReplicaStatus: Sendable {
     /// not know, so that its applied state is as good as a confirmed one. Ends before a vote or a
     /// change of the membership that would end it can have an effect.
     package var leadsUndisputed: Bool { undisputedValue.load(ordering: .acquiring) }
+    /// This member leads, and has shown it so recently that nobody else can have been elected. When
+    /// this is false although `role` says that it leads, a barrier tells whether that is still so.
+    package func leads(at now: Instant) -> Bool {
+        role == .leader && now.nanoseconds < leadsUntilValue.load(ordering: .acquiring)
+    }
     /// The log's device takes so little time that waiting for it holds nobody up.
     package var isLogQuick: Bool { quickLogValue.load(ordering: .relaxed) }
     /// When this member last lost its leader; `nil` if it never did.
@@ -80,6 +86,10 @@ package final class ReplicaStatus: Sendable {
 
     func publish(leadsUndisputed: Bool) {
         undisputedValue.store(leadsUndisputed, ordering: .releasing)
+    }
+
+    func publish(leadsUntil instant: Instant) {
+        leadsUntilValue.store(instant.nanoseconds, ordering: .releasing)
     }
 
     func publish(applied: LogIndex) { appliedValue.store(applied.rawValue, ordering: .releasing) }

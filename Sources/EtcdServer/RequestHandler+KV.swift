@@ -158,14 +158,15 @@ extension RequestHandler {
 
     /// Puts a v3 request into the log. Reply: `.v3`.
     func propose(
-        _ kind: InternalRaftRequest.Kind, _ context: CallContext, _ address: ReplyAddress
+        _ kind: InternalRaftRequest.Kind, basis: Proposal.Basis = .wish, _ context: CallContext,
+        _ address: ReplyAddress
     ) -> Result<RequestID, ServerError> {
         if isLearner { return .failure(.learnerNotSupported) }
         switch authInfo(context) {
         case .failure(let error): return .failure(error)
         case .success(let sender):
             let id = makeID()
-            return propose(id, encode(kind, id, sender), address: address)
+            return propose(id, encode(kind, id, sender), basis: basis, address: address)
         }
     }
 

@@ -76,7 +76,8 @@ extension RequestHandler {
     ///
     /// - Parameters:
     ///   - isConfirmed: whether this member led, and had applied everything, after the question
-    ///     was asked. Without that it cannot say that there is no such lease.
+    ///     was asked. Without that it cannot say that there is no such lease, and answers nothing
+    ///     at all while it may have been deposed.
     ///   - address: asked for only if the answer has to wait.
     package func leaseRenew(
         _ id: Int64, isConfirmed: Bool = false, address: () -> ReplyAddress
@@ -85,31 +86,43 @@ extension RequestHandler {
         var response = LeaseKeepAliveResponse()
         response.header = header(revision: v3.reader.currentRevision)
         response.id = id
-        if status.role == .leader {
-            switch v3.lessor.renew(id, now: clock.now().monotonic) {
-            case .renewed(let ttl):
-                v3.metrics.leasesRenewed.add()
-                response.ttl = ttl
-                return .here(response)
-            case .renewedOnceApplied(let ttl, let checkpoint):
-                response.ttl = ttl
-                let request = LeaseCheckpointRequest(checkpoints: [checkpoint])
-                switch propose(.leaseCheckpoint(request), CallContext(), address()) {
-                case .success(let id): return .afterCheckpoint(id, response)
-                case .failure(let error): return .failed(error)
-                }
-            case .notFound:
-                // Its time is up, but it is not gone yet: the client waits for that, as in etcd.
-                if v3.lessor.contains(id) { return .failed(.notPrimaryLessor) }
-                if isConfirmed || status.leadsUndisputed { return .here(response) }
-                switch linearizableBarrier(address: address()) {
-                case .success(let barrier): return .afterBarrier(barrier)
-                case .failure(let error): return .failed(error)
-                }
-            case .notPrimary: return .failed(.notPrimaryLessor)
-            }
+        guard status.role == .leader else {
+            return leaderURLs.map { .forward($0) } ?? .failed(.noLeader)
         }
-        return leaderURLs.map { .forward($0) } ?? .failed(.noLeader)
+        let now = clock.now().monotonic
+        let knowsAll = isConfirmed || status.leadsUndisputed
+        // Another leader may have ended the lease while this one stood still.
+        guard knowsAll || status.leads(at: now) else { return afterBarrier(address) }
+        switch v3.lessor.renew(id, now: now) {
+        case .renewed(let ttl):
+            v3.metrics.leasesRenewed.add()
+            response.ttl = ttl
+            return .here(response)
+        case .renewedOnceApplied(let ttl, let checkpoint):
+            response.ttl = ttl
+            let request = LeaseCheckpointRequest(checkpoints: [checkpoint])
+            switch propose(
+                .leaseCheckpoint(request), basis: .leadership, CallContext(), address())
+            {
+            case .success(let id): return .afterCheckpoint(id, response)
+            case .failure(let error): return .failed(error)
+            }
+        case .notFound:
+            // Its time is up, but it is not gone yet: the client waits for that, as in etcd.
+            if v3.lessor.contains(id) { return .failed(.notPrimaryLessor) }
+            return knowsAll ? .here(response) : afterBarrier(address)
+        case .notPrimary: return .failed(.notPrimaryLessor)
+        }
+    }
+
+    /// A question that must be asked again when it is certain who leads, and what that one knows.
+    private func afterBarrier<Value: Sendable>(_ address: () -> ReplyAddress)
+        -> LeaseAnswer<Value>
+    {
+        switch linearizableBarrier(address: address()) {
+        case .success(let barrier): .afterBarrier(barrier)
+        case .failure(let error): .failed(error)
+        }
     }
 
     /// The answer's TTL is -1 when there is no such lease.
@@ -131,23 +144,20 @@ extension RequestHandler {
         guard status.role == .leader else {
             return leaderURLs.map { .forward($0) } ?? .failed(.noLeader)
         }
+        let now = clock.now().monotonic
+        let knowsAll = isConfirmed || status.leadsUndisputed
+        guard knowsAll || status.leads(at: now) else { return afterBarrier(address) }
         var response = LeaseTimeToLiveResponse()
         response.header = header(revision: v3.reader.currentRevision)
         response.id = request.id
-        if let view = v3.lessor.timeToLive(
-            request.id, withKeys: request.keys, now: clock.now().monotonic)
-        {
+        if let view = v3.lessor.timeToLive(request.id, withKeys: request.keys, now: now) {
             response.ttl = view.ttl
             response.grantedTTL = view.grantedTTL
             response.keys = view.keys
             return .here(response)
         }
         response.ttl = -1
-        if isConfirmed || status.leadsUndisputed { return .here(response) }
-        switch linearizableBarrier(address: address()) {
-        case .success(let barrier): return .afterBarrier(barrier)
-        case .failure(let error): return .failed(error)
-        }
+        return knowsAll ? .here(response) : afterBarrier(address)
     }
 
     package func leaseLeases() -> LeaseLeasesResponse {

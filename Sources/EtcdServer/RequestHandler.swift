@@ -184,13 +184,15 @@ package final class RequestHandler: Sendable {
         RequestID(rawValue: ids.next())
     }
 
-    func propose(_ id: RequestID, _ data: Bytes, address: ReplyAddress) -> Result<
-        RequestID, ServerError
-    > {
+    func propose(
+        _ id: RequestID, _ data: Bytes, basis: Proposal.Basis = .wish, address: ReplyAddress
+    ) -> Result<RequestID, ServerError> {
         if data.count > settings.maxRequestBytes { return .failure(.requestTooLarge) }
         if status.isStorageFull { return .failure(.noSpace) }
         return submit(id, address: address) { expires in
-            .propose(Proposal(id: id.rawValue, payload: .normal(data), expires: expires))
+            .propose(
+                Proposal(
+                    id: id.rawValue, payload: .normal(data), expires: expires, basis: basis))
         }
     }
 

@@ -271,14 +271,14 @@ struct V3Housekeeping {
             keyspace.views.metrics.leasesExpired.add()
             var request = LeaseRevokeRequest()
             request.id = lease
-            propose(.leaseRevoke(request), now, &outputs)
+            propose(.leaseRevoke(request), basis: .leadership, now, &outputs)
         }
         let checkpoints = keyspace.lessor.takeCheckpoints(
             now: now, max: V3Housekeeping.checkpointsMax)
         if !checkpoints.isEmpty {
             var request = LeaseCheckpointRequest()
             request.checkpoints = checkpoints
-            propose(.leaseCheckpoint(request), now, &outputs)
+            propose(.leaseCheckpoint(request), basis: .leadership, now, &outputs)
         }
     }
 
@@ -297,7 +297,8 @@ struct V3Housekeeping {
     }
 
     private mutating func propose(
-        _ kind: InternalRaftRequest.Kind, _ now: Instant, _ outputs: inout [ApplyOutput]
+        _ kind: InternalRaftRequest.Kind, basis: Proposal.Basis = .wish, _ now: Instant,
+        _ outputs: inout [ApplyOutput]
     ) {
         var header = RequestHeader(id: ids.next())
         if keyspace.auth.isEnabled {
@@ -311,7 +312,9 @@ struct V3Housekeeping {
         let expires = now.advanced(byMilliseconds: requestMilliseconds)
         outputs.append(
             .consensus(
-                .propose(Proposal(id: 0, payload: .normal(Bytes(data)), expires: expires))))
+                .propose(
+                    Proposal(
+                        id: 0, payload: .normal(Bytes(data)), expires: expires, basis: basis))))
     }
 
     // MARK: defragmentation

@@ -1,7 +1,7 @@
 //  A new log.
 
 import EtcdProto
-import Raft
+package import Raft
 package import RuntimeCore
 
 extension WAL {
@@ -11,13 +11,16 @@ extension WAL {
         return names.contains { $0.hasSuffix(SegmentName.suffix) }
     }
 
-    /// Makes a log with nothing in it. On return it is durable with all directories above it.
+    /// Makes a log. On return it is durable with all directories above it.
     ///
     /// It is built beside its place and renamed: a crash leaves either no log or a whole one.
     ///
-    /// - Parameter metadata: whose log it is; repeated in every segment.
+    /// - Parameters:
+    ///   - metadata: whose log it is; repeated in every segment.
+    ///   - entries: what it holds from the beginning.
     package static func create(
-        fileSystem: any FileSystem, directory: String, metadata: Bytes, segmentBytes: Int
+        fileSystem: any FileSystem, directory: String, metadata: Bytes, entries: [Entry] = [],
+        hardState: HardState = .initial, segmentBytes: Int
     ) throws(WALError) -> WAL {
         let place = LogDirectory(fileSystem: fileSystem, path: directory)
         guard !exists(fileSystem: fileSystem, directory: place.path) else {
@@ -30,6 +33,8 @@ extension WAL {
         encoder.appendChecksum()
         encoder.append(metadata: metadata)
         encoder.append(WALSnapshot(index: 0, term: 0))
+        for entry in entries { encoder.append(entry) }
+        if hardState != .initial { encoder.append(hardState) }
         let head = encoder.bytes
         let file = try withFileErrors { () throws(FileError) in
             try fileSystem.removeTree(building.path)
@@ -59,6 +64,7 @@ extension WAL {
             tail: Tail(
                 segment: segment, offset: head.count, fileBytes: max(head.count, segmentBytes),
                 zeroedBytes: head.count),
-            checksum: encoder.checksum, lastIndex: 0, hardState: .initial)
+            checksum: encoder.checksum, lastIndex: entries.last?.index ?? 0,
+            hardState: hardState)
     }
 }

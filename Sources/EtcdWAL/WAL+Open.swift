@@ -55,7 +55,8 @@ extension WAL {
         return snapshots.filter { $0.index <= commit }
     }
 
-    /// Opens the log for writing after its end, with all that it holds from a snapshot on.
+    /// Opens the log for writing after its end, with all that it holds from a snapshot on. That is
+    /// durable on return, even if the process that wrote it died before it could make it so.
     ///
     /// A record that was being written when power failed is cut off, after the file was copied to
     /// `{name}.broken`. Any other damage is an error that names file and place.
@@ -76,6 +77,8 @@ extension WAL {
                 where name == "0.tmp" || name == "1.tmp" {
                     try fileSystem.remove("\(place.path)/\(name)")
                 }
+                // The last segment may have its name from a process that died right after.
+                try fileSystem.syncDirectory(place.path)
             }
             var reader = try LogReader(held.map { ($0.path, $0.file) })
             var recovery = LogRecovery(start: start)
@@ -160,25 +163,24 @@ extension WAL {
         try segment.file.sync()
     }
 
-    /// Makes the rest of the last segment zero, durably. Records of a torn write may lie behind
-    /// the end; overwriting only some of them would look like damage later.
+    /// Makes the last segment durable, with zeros for the rest of it. Records of a torn write may
+    /// lie behind the end; overwriting only some of them would look like damage later.
     private static func cleanTail(_ segment: HeldSegment, at offset: Int, segmentBytes: Int)
         throws(FileError) -> Tail
     {
         let file = segment.file
         var size = try file.size()
         var position = offset
-        var isDirty = false
         while position < size {
             let bytes = try file.read(at: position, count: min(copyBytes, size - position))
             if bytes.isEmpty { break }
             if !Bytes(bytes).isAllZero {
                 try file.write([UInt8](repeating: 0, count: bytes.count), at: position)
-                isDirty = true
             }
             position += bytes.count
         }
-        if isDirty { try file.sync() }
+        // What was read may have come from the system's memory alone.
+        try file.sync()
         if size < segmentBytes {
             do throws(FileError) {
                 try file.preallocate(to: segmentBytes)

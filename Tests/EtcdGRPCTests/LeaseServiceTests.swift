@@ -126,6 +126,25 @@ struct LeaseServiceTests {
         #expect(outcomes.list == [.failure(.leaseNotFound)])
     }
 
+    @Test("who was deposed before the log took note asks whoever leads by then")
+    func deposed() throws {
+        let fixture = try ServiceFixture()
+        let loop = fixture.member.loop
+        let attempts = Outcomes()
+        let (question, outcomes) = ask(
+            fixture,
+            here: {
+                attempts.asked += 1
+                return attempts.asked == 1
+                    ? .afterCheckpoint(RequestID(rawValue: 1), 5) : .forward(["u"])
+            }, elsewhere: { _ in loop.makeSucceededFuture(9) })
+        question.receive(.failed(.notLeader), token: 0)
+        #expect(outcomes.list.isEmpty)
+        loop.advanceTime(by: .milliseconds(60))
+        #expect(outcomes.list == [.success(9)])
+        #expect(fixture.member.edges.all[0].waiterCount == 0)
+    }
+
     @Test("without an answer the request's time limit ends it")
     func timeout() throws {
         let fixture = try ServiceFixture()

@@ -283,6 +283,23 @@ struct LeaseCheckpointTests {
         #expect(fixture.lessor.ttl(1, at: at(304)) == 1_000)
     }
 
+    @Test("a lease that was nearly over for a new primary is checkpointed once it is renewed")
+    func renewedAfterPromotion() throws {
+        let fixture = try LeaseFixture(checkpoints: true)
+        let lessor = fixture.lessor
+        for id: Int64 in 1...2 {
+            try fixture.grant(id, 1_000)
+            fixture.checkpoint(id, 100)
+        }
+        lessor.promote(extendMilliseconds: 0, now: at(0))
+        let back = LeaseCheckpoint(id: 1, remainingTTL: 0)
+        #expect(lessor.renew(1, now: at(50)) == .renewedOnceApplied(ttl: 1_000, back))
+        fixture.checkpoint(1, 0)
+        #expect(lessor.expired(at: at(100)) == [2])
+        #expect(lessor.takeCheckpoints(now: at(300), max: 10) == [])
+        #expect(Self.text(lessor.takeCheckpoints(now: at(350), max: 10)) == ["1: 700"])
+    }
+
     @Test("a checkpoint moves no deadline of the primary, and is never longer than the TTL")
     func harmless() throws {
         let fixture = try Self.primary()

@@ -26,6 +26,33 @@ import Testing
         #expect(try other.fileSystem.list(directory) == other.segments)
     }
 
+    @Test func aLogHasItsFirstEntriesAsSoonAsItIsThere() throws {
+        let fixture = LogFixture()
+        let wal = try WAL.create(
+            fileSystem: fixture.fileSystem, directory: LogFixture.directory,
+            metadata: LogFixture.metadata, entries: entries(1...3),
+            hardState: state(1, commit: 3), segmentBytes: fixture.segmentBytes)
+        try wal.append(entries: [entry(4)], hardState: nil, mustSync: false)
+        fixture.fileSystem.losePower()
+        let contents = try fixture.open().1
+        #expect(contents.entries == entries(1...3))
+        #expect(contents.hardState == state(1, commit: 3))
+        // As if they had been appended.
+        let other = LogFixture()
+        try other.create().append(
+            entries: entries(1...3), hardState: state(1, commit: 3), mustSync: true)
+        #expect(fixture.tail == other.tail)
+    }
+
+    @Test func whatAKilledProcessWroteIsDurableBeforeItCounts() throws {
+        let fixture = LogFixture()
+        let wal = try fixture.create()
+        try wal.append(entries: entries(1...3), hardState: nil, mustSync: false)
+        #expect(try fixture.contents().entries == entries(1...3))
+        fixture.fileSystem.losePower()
+        #expect(try fixture.open().1.entries == entries(1...3))
+    }
+
     @Test func whatWasSyncedSurvivesPowerLossAtAnyTime() throws {
         for count in 1...30 as ClosedRange<UInt64> {
             let fixture = LogFixture(segmentBytes: 700)

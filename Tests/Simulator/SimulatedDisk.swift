@@ -62,8 +62,8 @@ package final class SimulatedDisk: FileSystem, @unchecked Sendable {
 
     /// Bytes that all files together may take; a full disk refuses to grow them.
     package var capacity = Int.max
-    /// When set, the next sync fails as a broken device does.
-    package var failsNextSync = false
+    /// When set, one sync of a file fails as that of a broken device does, after so many others.
+    package var syncsBeforeFailure: Int?
     /// Planted bug for the checkers' own tests: sync returns without doing anything.
     package var liesAboutSync = false
 
@@ -76,6 +76,12 @@ package final class SimulatedDisk: FileSystem, @unchecked Sendable {
     }
 
     // MARK: crash
+
+    /// The process is gone, and with it its locks; what it wrote is still to be seen.
+    package func endProcess() {
+        generation += 1
+        for case .file(let inode) in entries.values { inode.isLocked = false }
+    }
 
     /// Power loss: open files are dead, and only what was durable is certain to be there.
     package func crash(_ mode: CrashMode, random: inout RandomSource) {
@@ -190,11 +196,13 @@ package final class SimulatedDisk: FileSystem, @unchecked Sendable {
     }
 
     fileprivate func sync(_ inode: Inode, path: String) throws(FileError) {
-        if failsNextSync {
-            failsNextSync = false
-            throw FileError(
-                kind: .inputOutput, operation: "fdatasync", path: path,
-                reason: "Input/output error")
+        if let left = syncsBeforeFailure {
+            syncsBeforeFailure = left > 0 ? left - 1 : nil
+            if left == 0 {
+                throw FileError(
+                    kind: .inputOutput, operation: "fdatasync", path: path,
+                    reason: "Input/output error")
+            }
         }
         if liesAboutSync { return }
         inode.durable = inode.current
