@@ -142,7 +142,7 @@ struct IndexRun: ~Copyable {
     private func check(_ range: KeyRange, at main: Int64) {
         let expected = modelAnswer(range, at: main)
         var actual: [Revision] = []
-        range.withBounds { bounds in
+        _ = range.withBounds { bounds in
             index.visit(bounds, at: main) {
                 actual.append($0.revision)
                 return true
