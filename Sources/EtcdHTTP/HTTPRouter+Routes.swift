@@ -49,7 +49,7 @@ extension HTTPRouter {
             let content = bytes(of: body)
             members.access.checkRoot(exchange) { isRoot in
                 isRoot
-                    ? operations.changeLogLevel(exchange, body: content)
+                    ? self.operations.changeLogLevel(exchange, body: content)
                     : V2AuthHandler.refuse(exchange)
             }
             return
