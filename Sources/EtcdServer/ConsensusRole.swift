@@ -53,6 +53,7 @@ package struct ConsensusRole: Role, ~Copyable {
     private let status: ReplicaStatus
     private let metrics: ReplicaMetrics
     private let logger: Logger
+    private let eventLog: RaftEventLog
     private var node: RawNode
     private var nextTick: Instant
     /// In order of their numbers; completed from the front.
@@ -82,6 +83,7 @@ package struct ConsensusRole: Role, ~Copyable {
         var named = logger
         named[metadataKey: LogField.logger] = "raft"
         self.logger = named
+        eventLog = RaftEventLog(id: settings.localID, logger: named)
         learners = Set(confState.learners)
         self.node = node
         nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
@@ -312,7 +314,7 @@ package struct ConsensusRole: Role, ~Copyable {
     }
 
     private mutating func dispatch(_ ready: Ready, _ outputs: inout [ConsensusOutput]) {
-        for event in ready.events { log(event) }
+        for event in ready.events { note(event) }
         if let soft = ready.softState {
             status.publish(leader: soft.leader, role: soft.role)
             reads.leaderChanged()
@@ -327,6 +329,14 @@ package struct ConsensusRole: Role, ~Copyable {
         if let last = ready.committed.last {
             if last.kind != .normal { confChangeAwaited = last.index }
             outputs.append(.apply(ready.committed))
+        }
+    }
+
+    private func note(_ event: RaftEvent) {
+        eventLog.write(event)
+        switch event {
+        case .startedElection, .leaderLost: status.publishLeaderLost(at: nextTick)
+        default: break
         }
     }
 
@@ -400,45 +410,5 @@ package struct ConsensusRole: Role, ~Copyable {
                 "sent-request-id": "\(id)",
                 "retry-timeout": "\(settings.readRetryMilliseconds)ms",
             ])
-    }
-
-    // MARK: log lines
-
-    /// The lines that monitoring of etcd looks for (spec operations 2.1).
-    private func log(_ event: RaftEvent) {
-        let id = settings.localID
-        switch event {
-        case .startedElection(let term):
-            logger.info("\(id) is starting a new election at term \(term)")
-            status.publishLeaderLost(at: nextTick)
-        case .becameFollower(let term):
-            logger.info("\(id) became follower at term \(term)")
-        case .becamePreCandidate(let term):
-            logger.info("\(id) became pre-candidate at term \(term)")
-        case .becameCandidate(let term):
-            logger.info("\(id) became candidate at term \(term)")
-        case .becameLeader(let term):
-            logger.info("\(id) became leader at term \(term)")
-        case .leaderElected(let leader, let term):
-            logger.info("raft.node: \(id) elected leader \(leader) at term \(term)")
-        case .leaderLost(let leader, let term):
-            logger.info("raft.node: \(id) lost leader \(leader) at term \(term)")
-            status.publishLeaderLost(at: nextTick)
-        case .quorumLost(let term):
-            logger.warning(
-                "\(id) stepped down to follower since quorum is not active at term \(term)")
-        case .startedTransfer(let target):
-            logger.info("\(id) starts leadership transfer to \(target)")
-        case .abortedTransfer(let target):
-            logger.info("\(id) gave up leadership transfer to \(target)")
-        case .ignoredConfChange(let reason):
-            logger.warning("\(id) ignored a membership change: \(reason)")
-        case .droppedInvalidMessage(let sender, let kind):
-            logger.warning("\(id) dropped an invalid \(kind) message from \(sender)")
-        case .lostEntries(let committed, let last):
-            logger.critical(
-                "\(id) has lost entries that it acknowledged; stop it, remove it and add it again",
-                metadata: ["committed": "\(committed)", "last-index": "\(last)"])
-        }
     }
 }
