@@ -66,6 +66,7 @@ package struct ConsensusRole: Role, ~Copyable {
     /// Proposals that found no leader, oldest first; bounded by the mailbox they came through.
     private var held: Deque<Proposal> = []
     private var reads: ReadBarriers
+    /// Followers whose snapshot this leader has sent, until its transfer ends.
     private var snapshotsInFlight: Set<MemberID> = []
     /// The only voter need not wait for anybody before it leads.
     private var isAlone: Bool
@@ -156,12 +157,12 @@ package struct ConsensusRole: Role, ~Copyable {
             }
             learners = Set(state.learners)
             isAlone = state.voters == [settings.localID] && state.votersOutgoing.isEmpty
+            snapshotsInFlight.formIntersection(state.allMembers)
             outputs.append(.confState(state))
             precondition(confChangeAwaited == index, "membership change out of order")
             confChangeAwaited = nil
         case .snapshotReady(let snapshot, let peer):
-            snapshotsInFlight.insert(peer)
-            node.provideSnapshot(snapshot, to: peer)
+            if node.provideSnapshot(snapshot, to: peer) { snapshotsInFlight.insert(peer) }
         case .peerUnreachable(let id):
             node.reportUnreachable(id)
         case .snapshotSent(let id, let succeeded):
@@ -318,6 +319,8 @@ package struct ConsensusRole: Role, ~Copyable {
         if let soft = ready.softState {
             status.publish(leader: soft.leader, role: soft.role)
             reads.leaderChanged()
+            // Whoever leads serves the followers from its own log; ours may shrink again.
+            if soft.role != .leader { snapshotsInFlight.removeAll() }
         }
         if !ready.messages.isEmpty { outputs.append(.send(ready.messages)) }
         persist(ready, &outputs)

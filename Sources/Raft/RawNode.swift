@@ -90,8 +90,10 @@ package struct RawNode: ~Copyable {
         core.reportSnapshot(id, succeeded: succeeded)
     }
 
-    /// The answer to `Ready.snapshotsWanted`.
-    package mutating func provideSnapshot(_ snapshot: Snapshot, to member: MemberID) {
+    /// The answer to `Ready.snapshotsWanted`. True when the next `Ready` sends the snapshot, whose
+    /// transfer then ends with `reportSnapshot`; false when it has become of no use.
+    @discardableResult
+    package mutating func provideSnapshot(_ snapshot: Snapshot, to member: MemberID) -> Bool {
         core.provideSnapshot(snapshot, to: member)
     }
 

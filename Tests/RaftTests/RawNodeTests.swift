@@ -214,13 +214,26 @@ struct RawNodeTests {
         bench.member.node.reportSnapshot(3, succeeded: false)
         refuse()
         #expect(bench.member.snapshotsWanted == [3, 3])
-        bench.member.node.provideSnapshot(bench.member.currentSnapshot, to: 3)
+        let isSent = bench.member.node.provideSnapshot(bench.member.currentSnapshot, to: 3)
+        #expect(isSent)
         #expect(bench.collect().map(\.kind) == [.snapshot])
         // Nothing else goes there until it has arrived.
         try bench.member.node.propose([Bytes("b")])
         #expect(bench.collect().map(\.to) == [2])
         let next = bench.acknowledge(from: 3, index: 4)
         #expect(next.first { $0.to == 3 }?.index == 4)
+    }
+
+    @Test("a snapshot that nobody waits for is not sent, and the driver is told so")
+    func snapshotNotWanted() {
+        let bench = Bench()
+        let snapshot = bench.member.currentSnapshot
+        let isSentByFollower = bench.member.node.provideSnapshot(snapshot, to: 3)
+        bench.lead()
+        let isSentUnasked = bench.member.node.provideSnapshot(snapshot, to: 3)
+        let isSentToStranger = bench.member.node.provideSnapshot(snapshot, to: 9)
+        #expect(!isSentByFollower && !isSentUnasked && !isSentToStranger)
+        #expect(bench.collect().isEmpty)
     }
 
     @Test("kinds that are local to a member are ignored when they come from a peer")

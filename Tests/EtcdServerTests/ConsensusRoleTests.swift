@@ -1,0 +1,58 @@
+//  The consensus role fed by hand: what it holds back, for whom, and until when.
+
+import EtcdServer
+import Raft
+import RuntimeCore
+import Testing
+
+@Suite("Consensus role")
+struct ConsensusRoleTests {
+    // MARK: the log in memory
+
+    @Test("a snapshot that is not sent holds up no compaction", arguments: [3, 9] as [MemberID])
+    func snapshotNotSent(peer: MemberID) {
+        let bench = ConsensusBench()
+        bench.lead()
+        let outputs = bench.settle([.snapshotReady(bench.snapshot, peer: peer)])
+        #expect(outputs.sent.isEmpty)
+        bench.write()
+        bench.tick()
+        #expect(bench.receive(Message(.heartbeatResponse, from: 3)).snapshotsWanted == [3])
+    }
+
+    @Test("what follows a snapshot on its way is kept, until its receiver is removed")
+    func receiverRemoved() {
+        let bench = ConsensusBench(voters: [1, 2], learners: [3, 4])
+        bench.lead()
+        let outputs = bench.sendSnapshot(to: 3)
+        #expect(outputs.snapshotsWanted == [3])
+        #expect(outputs.sent.map(\.kind) == [.snapshot])
+        bench.write()
+        bench.tick()
+        let kept = bench.receive(Message(.heartbeatResponse, from: 4))
+        #expect(kept.snapshotsWanted.isEmpty)
+        #expect(kept.sent.map(\.kind) == [.append])
+        bench.write(.confChange(ConfChange(id: 0, kind: .removeNode, node: 3)))
+        bench.tick()
+        #expect(bench.receive(Message(.heartbeatResponse, from: 4)).snapshotsWanted == [4])
+    }
+
+    @Test("a follower keeps nothing for the snapshots that it sent as a leader")
+    func steppedDown() {
+        let bench = ConsensusBench()
+        bench.lead()
+        #expect(bench.sendSnapshot(to: 3).sent.map(\.kind) == [.snapshot])
+        let last = bench.lastIndex
+        bench.receive(
+            Message(
+                .append, from: 2, term: 3, logTerm: 2, index: last,
+                entries: [Entry(term: 3, index: last.next)], commit: last.next))
+        bench.tick()
+        // It leads again, and member 3 has nothing yet.
+        bench.receive(Message(.timeoutNow, from: 2))
+        bench.win()
+        let outputs = bench.receive(
+            Message(.appendResponse, from: 3, index: last.next, reject: true, rejectHint: 1))
+        #expect(outputs.snapshotsWanted == [3])
+    }
+}
