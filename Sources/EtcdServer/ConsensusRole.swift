@@ -151,16 +151,7 @@ package struct ConsensusRole: Role, ~Copyable {
         case .applied(let index):
             node.applied(upTo: index)
         case .confChangeApplied(let change, let index):
-            let state = node.applyConfChange(change)
-            if node.role == .leader {
-                metrics.promotions.add(UInt64(learners.intersection(state.voters).count))
-            }
-            learners = Set(state.learners)
-            isAlone = state.voters == [settings.localID] && state.votersOutgoing.isEmpty
-            snapshotsInFlight.formIntersection(state.allMembers)
-            outputs.append(.confState(state))
-            precondition(confChangeAwaited == index, "membership change out of order")
-            confChangeAwaited = nil
+            confChangeApplied(change, index, &outputs)
         case .snapshotReady(let snapshot, let peer):
             if node.provideSnapshot(snapshot, to: peer) { snapshotsInFlight.insert(peer) }
         case .peerUnreachable(let id):
@@ -175,6 +166,27 @@ package struct ConsensusRole: Role, ~Copyable {
         case .campaign:
             node.campaign()
         }
+    }
+
+    private mutating func confChangeApplied(
+        _ change: ConfChangeV2, _ index: LogIndex, _ outputs: inout [ConsensusOutput]
+    ) {
+        precondition(confChangeAwaited == index, "membership change out of order")
+        confChangeAwaited = nil
+        // Otherwise the apply role will learn the configuration from the snapshot.
+        guard let state = node.applyConfChange(change, at: index) else { return }
+        if node.role == .leader {
+            metrics.promotions.add(UInt64(learners.intersection(state.voters).count))
+        }
+        adopt(state)
+        outputs.append(.confState(state))
+    }
+
+    /// The configuration in force is another one.
+    private mutating func adopt(_ state: ConfState) {
+        learners = Set(state.learners)
+        isAlone = state.voters == [settings.localID] && state.votersOutgoing.isEmpty
+        snapshotsInFlight.formIntersection(state.allMembers)
     }
 
     /// A learner far behind would cost the quorum a voter that cannot vote for anything new.
@@ -322,6 +334,7 @@ package struct ConsensusRole: Role, ~Copyable {
             // Whoever leads serves the followers from its own log; ours may shrink again.
             if soft.role != .leader { snapshotsInFlight.removeAll() }
         }
+        if let snapshot = ready.snapshot { adopt(snapshot.metadata.confState) }
         if !ready.messages.isEmpty { outputs.append(.send(ready.messages)) }
         persist(ready, &outputs)
         for read in ready.readStates {

@@ -76,10 +76,14 @@ package struct RawNode: ~Copyable {
     /// Follower only: stop waiting for a leader that is known to be gone.
     package mutating func forgetLeader() { core.forgetLeader() }
 
-    /// Puts a committed change of membership in force; gives the configuration that results. A
-    /// change that makes no valid configuration is reported as an event and changes nothing.
-    package mutating func applyConfChange(_ change: ConfChangeV2) -> ConfState {
-        core.applyConfChange(change)
+    /// Puts the change of membership committed at `index` in force; gives the configuration that
+    /// results. A change that makes no valid configuration is reported as an event and changes
+    /// nothing. So does one that a received snapshot has overtaken: `nil`, because the
+    /// configuration to be in force comes with that snapshot.
+    package mutating func applyConfChange(_ change: ConfChangeV2, at index: LogIndex)
+        -> ConfState?
+    {
+        core.applyConfChange(change, at: index)
     }
 
     package mutating func reportUnreachable(_ id: MemberID) { core.reportUnreachable(id) }

@@ -136,6 +136,20 @@ extension [ConsensusOutput] {
         }
     }
 
+    var applied: [Entry] {
+        flatMap { output -> [Entry] in
+            if case .apply(let entries) = output { entries } else { [] }
+        }
+    }
+
+    var restored: [Snapshot] {
+        compactMap { if case .restore(let snapshot) = $0 { snapshot } else { nil } }
+    }
+
+    var confStates: [ConfState] {
+        compactMap { if case .confState(let state) = $0 { state } else { nil } }
+    }
+
     var snapshotsWanted: [MemberID] {
         compactMap { if case .snapshotWanted(let peer) = $0 { peer } else { nil } }
     }

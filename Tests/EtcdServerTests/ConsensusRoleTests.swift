@@ -1,5 +1,6 @@
 //  The consensus role fed by hand: what it holds back, for whom, and until when.
 
+import EtcdProto
 import EtcdServer
 import Raft
 import RuntimeCore
@@ -54,5 +55,32 @@ struct ConsensusRoleTests {
         let outputs = bench.receive(
             Message(.appendResponse, from: 3, index: last.next, reject: true, rejectHint: 1))
         #expect(outputs.snapshotsWanted == [3])
+    }
+
+    // MARK: membership
+
+    @Test("a membership change that a snapshot overtakes leaves the snapshot's members in force")
+    func overtakenChange() {
+        let bench = ConsensusBench()
+        bench.isApplying = false
+        let change = ConfChange(id: 0, kind: .removeNode, node: 3)
+        let entry = Entry(
+            term: 2, index: 2, kind: .confChange, data: Bytes(change.encoded))
+        let handed = bench.receive(
+            Message(
+                .append, from: 2, term: 2, logTerm: 1, index: 1, entries: [entry], commit: 2))
+        #expect(handed.applied == [entry])
+        let later = SnapshotMetadata(
+            confState: ConfState(voters: [1, 2, 3], learners: [4]), index: 20, term: 2)
+        let arrived = bench.receive(
+            Message(.snapshot, from: 2, snapshot: Snapshot(metadata: later)))
+        #expect(arrived.isEmpty)
+        let outputs = bench.settle([
+            .confChangeApplied(ConfChangeV2(change), index: 2), .applied(2),
+        ])
+        #expect(outputs.confStates.isEmpty)
+        #expect(outputs.restored.map(\.metadata) == [later])
+        let votes = bench.settle([.campaign]).sent.filter { $0.kind == .vote }
+        #expect(votes.map(\.to) == [2, 3])
     }
 }
