@@ -122,12 +122,11 @@ package struct ConsensusRole: Role, ~Copyable {
         if now.monotonic >= nextTick {
             tick(now.monotonic, &outputs)
         }
-        releaseHeld(now.monotonic, &outputs)
-        if let context = reads.contextToAsk(now: now.monotonic, hasLeader: hasLeader) {
-            if reads.wasLate { noteLateRead(context) }
-            node.readIndex(context: context)
-        }
+        _ = releaseWaiting(now.monotonic, &outputs)
         drain(now.monotonic, &outputs)
+        // That may have found the leader that proposals were held for, or confirmed the round that
+        // the next reads waited for; nothing else would wake this role for them.
+        if releaseWaiting(now.monotonic, &outputs) { drain(now.monotonic, &outputs) }
     }
 
     // MARK: inputs
@@ -285,9 +284,23 @@ package struct ConsensusRole: Role, ~Copyable {
         }
     }
 
-    private mutating func releaseHeld(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
+    /// Hands the core what it can take now of proposals and reads. True when that was something.
+    private mutating func releaseWaiting(_ now: Instant, _ outputs: inout [ConsensusOutput])
+        -> Bool
+    {
+        let releasesProposals = releaseHeld(now, &outputs)
+        guard let context = reads.contextToAsk(now: now, hasLeader: hasLeader) else {
+            return releasesProposals
+        }
+        if reads.wasLate { noteLateRead(context) }
+        node.readIndex(context: context)
+        return true
+    }
+
+    /// True when a proposal was handed over, whether the core took it or not.
+    private mutating func releaseHeld(_ now: Instant, _ outputs: inout [ConsensusOutput]) -> Bool {
         while let first = held.first, first.expires <= now { held.removeFirst() }
-        guard hasLeader, node.leadTransferee == .none else { return }
+        guard !held.isEmpty, hasLeader, node.leadTransferee == .none else { return false }
         while let proposal = held.popFirst() {
             do throws(ProposalError) {
                 switch proposal.payload {
@@ -300,6 +313,7 @@ package struct ConsensusRole: Role, ~Copyable {
                 refuse([proposal.id], error, &outputs)
             }
         }
+        return true
     }
 
     // MARK: Ready

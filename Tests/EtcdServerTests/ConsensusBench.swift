@@ -112,9 +112,10 @@ final class ConsensusBench {
         receive(Message(.appendResponse, from: 2, index: lastIndex))
     }
 
-    /// A proposal that waits for ever.
+    static let never = Instant(nanoseconds: .max)
+
     static func proposal(_ payload: Proposal.Payload = .normal(Bytes("x"))) -> Proposal {
-        Proposal(id: 1, payload: payload, expires: Instant(nanoseconds: .max))
+        Proposal(id: 1, payload: payload, expires: never)
     }
 
     /// Lets a follower say that it has nothing, and sends it a snapshot.
@@ -133,6 +134,18 @@ extension [ConsensusOutput] {
     var sent: [Message] {
         flatMap { output -> [Message] in
             if case .send(let messages) = output { messages } else { [] }
+        }
+    }
+
+    var written: [Entry] {
+        flatMap { output -> [Entry] in
+            if case .append(let request) = output { request.entries } else { [] }
+        }
+    }
+
+    var confirmedReads: [UInt64] {
+        flatMap { output -> [UInt64] in
+            if case .readConfirmed(_, let ids) = output { ids } else { [] }
         }
     }
 

@@ -83,4 +83,43 @@ struct ConsensusRoleTests {
         let votes = bench.settle([.campaign]).sent.filter { $0.kind == .vote }
         #expect(votes.map(\.to) == [2, 3])
     }
+
+    // MARK: what waits
+
+    @Test("the answer to a round of reads starts the next round in the same run")
+    func nextRound() throws {
+        let bench = ConsensusBench()
+        bench.lead()
+        let first = bench.run([.readBarrier(id: 1, expires: ConsensusBench.never)]).sent
+        let context = try #require(first.first).context
+        #expect(bench.run([.readBarrier(id: 2, expires: ConsensusBench.never)]).isEmpty)
+        let answer = Message(
+            .heartbeatResponse, to: 1, from: 2, term: bench.status.term, context: context)
+        let outputs = bench.run([.messages([answer])])
+        #expect(outputs.confirmedReads == [1])
+        #expect(outputs.sent.map(\.kind) == [.heartbeat, .heartbeat])
+        #expect(outputs.sent.allSatisfy { $0.context != context && !$0.context.isEmpty })
+        #expect(bench.run([.messages([answer])]).isEmpty)
+    }
+
+    @Test("a leader that appears gets what was held for it in the same run")
+    func leaderAppears() {
+        let bench = ConsensusBench()
+        let held = bench.run([
+            .propose(ConsensusBench.proposal()),
+            .readBarrier(id: 2, expires: ConsensusBench.never),
+        ])
+        #expect(held.isEmpty)
+        let outputs = bench.run([.messages([Message(.heartbeat, to: 1, from: 2, term: 2)])])
+        #expect(outputs.sent.map(\.kind) == [.heartbeatResponse, .propose, .readIndex])
+    }
+
+    @Test("a member that wins an election takes what it has held in the same run")
+    func ownElection() {
+        let bench = ConsensusBench()
+        bench.settle([.campaign])
+        #expect(bench.run([.propose(ConsensusBench.proposal())]).isEmpty)
+        let vote = Message(.voteResponse, to: 1, from: 2, term: bench.status.term)
+        #expect(bench.run([.messages([vote])]).written.map(\.data) == [Bytes.empty, Bytes("x")])
+    }
 }
