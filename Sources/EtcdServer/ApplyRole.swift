@@ -79,8 +79,7 @@ package struct ApplyRole: Role {
     private var snapshotIndex: LogIndex
     /// Confirmed reads whose index is not applied yet. Sorted by index.
     private var waitingReads: [(index: LogIndex, ids: [UInt64])] = []
-    /// Members that asked for a snapshot while none could be made.
-    private var waitingSnapshots: [MemberID] = []
+    private var snapshotRequests = SnapshotRequests()
     var replies = ReplyBatches()
     private var housekeeping: ReplicaHousekeeping
     private var v3Housekeeping: V3Housekeeping
@@ -137,6 +136,9 @@ package struct ApplyRole: Role {
             nextCheck = now.monotonic.advanced(byMilliseconds: ApplyRole.checkMilliseconds)
             housekeeping.check(
                 now: now, keyspace: keyspace, members: members, status: status, &outputs)
+            for peer in snapshotRequests.takeRefused(now: now.monotonic) {
+                outputs.append(.consensus(.snapshotSent(peer, succeeded: false)))
+            }
         }
         if !hasFailed,
             let failure = v3Housekeeping.run(now: now, replies: &replies, &outputs)
@@ -158,13 +160,13 @@ package struct ApplyRole: Role {
             confState = state
             awaitsConfState = false
             v3.set(state)
-            for peer in waitingSnapshots {
+            for peer in snapshotRequests.takeHeld() {
                 answerSnapshotWanted(peer, now: now.monotonic, &outputs)
             }
-            waitingSnapshots = []
         case .snapshotWanted(let peer):
+            snapshotRequests.forget(peer)
             if awaitsConfState {
-                waitingSnapshots.append(peer)
+                snapshotRequests.hold(peer)
             } else {
                 answerSnapshotWanted(peer, now: now.monotonic, &outputs)
             }
@@ -334,8 +336,8 @@ package struct ApplyRole: Role {
             databases.put(try v3.backend.snapshot(), for: peer, now: now)
             outputs.append(.consensus(.snapshotReady(snapshot, peer: peer)))
         } catch {
-            // The follower asks again with the next round.
             databaseRefused(error, "a follower's snapshot cannot be made", &outputs)
+            snapshotRequests.refuse(peer, now: now)
         }
     }
 
@@ -407,6 +409,7 @@ package struct ApplyRole: Role {
             appliedTerm = snapshot.metadata.term
             confState = snapshot.metadata.confState
             awaitsConfState = false
+            snapshotRequests.forgetAll()
             snapshotIndex = snapshot.metadata.index
             outputs.append(.peers(.replaceAll(cluster.members)))
             if cluster.isRemoved(members.localID) { outputs.append(.event(.removed)) }

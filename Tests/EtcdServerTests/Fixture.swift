@@ -65,7 +65,9 @@ struct FixedConnectivity: PeerConnectivity {
 
 struct Fixture {
     let replica: Replica
-    let v3 = emptyKeyspace()
+    /// Of the database.
+    let disk = SimulatedDisk()
+    let v3: V3Keyspace
     let port: KeepingPort
     let handler: RequestHandler
     let apply = KeepingApplyPort()
@@ -75,6 +77,7 @@ struct Fixture {
         members: [Member] = [Member(id: 1, peerURLs: ["http://a:1"], name: "a")],
         connectivity: FixedConnectivity = FixedConnectivity(), room: Int = .max
     ) {
+        v3 = emptyKeyspace(on: disk)
         var configuration = ReplicaConfiguration(name: "a", clientURLs: ["http://a:2"])
         configuration.maxRequestBytes = 1_000
         replica = Replica(
@@ -97,6 +100,15 @@ extension Entry {
     static func v2(_ request: V2Request, at index: LogIndex) -> Entry {
         var bytes: [UInt8] = []
         request.encode(into: &bytes)
+        return Entry(term: 1, index: index, data: Bytes(bytes))
+    }
+
+    /// Puts a value of that size into the database, for nobody who waits.
+    static func put(bytes count: Int, at index: LogIndex) -> Entry {
+        let put = PutRequest(key: Bytes("k"), value: Bytes([UInt8](repeating: 7, count: count)))
+        var bytes: [UInt8] = []
+        InternalRaftRequest(header: RequestHeader(id: index.rawValue), kind: .put(put)).encode(
+            into: &bytes)
         return Entry(term: 1, index: index, data: Bytes(bytes))
     }
 }

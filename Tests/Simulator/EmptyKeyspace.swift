@@ -6,8 +6,7 @@ import Raft
 import RuntimeCore
 
 /// A new one, as a member has it at its first start.
-package func emptyKeyspace() -> V3Keyspace {
-    let disk = SimulatedDisk()
+package func emptyKeyspace(on disk: SimulatedDisk = SimulatedDisk()) -> V3Keyspace {
     let directory = DataDirectory(root: "/data", walDirectory: "")
     do {
         try disk.createDirectory(directory.snapshots, permissions: 0o700)
