@@ -85,6 +85,8 @@ package struct ApplyRole: Role {
     private var v3Housekeeping: V3Housekeeping
     private let databases: SnapshotDatabases
     private var nextCheck: Instant
+    /// Or was stopped: the database is closed, or holds half of an entry in its buffer, and nothing
+    /// may write to it or commit it any more.
     private var hasFailed = false
 
     package init(
@@ -186,7 +188,11 @@ package struct ApplyRole: Role {
         case .openDatabase(let address):
             openDatabase(address)
         case .defragment(let address):
-            v3Housekeeping.defragment(address, replies: &replies, &outputs)
+            if hasFailed {
+                replies.add(address, .failed(.stopped))
+            } else {
+                v3Housekeeping.defragment(address, replies: &replies, &outputs)
+            }
         case .databaseCopied(let job):
             v3Housekeeping.finishDefragment(job, replies: &replies)
         case .endWatches:
@@ -239,20 +245,23 @@ package struct ApplyRole: Role {
             for entry in entries {
                 precondition(entry.index == applied.index.next, "entries out of order")
                 let outcome = applier.apply(entry, to: store, now: now.wall, &collected)
+                if case .failed(let reason) = outcome {
+                    // Not counted as applied: what it has changed must come to nothing.
+                    failure = reason
+                    break
+                }
                 applied = (entry.index, entry.term)
                 switch outcome {
-                case .none: break
+                case .none, .failed: break
                 case .directives(let some): directives += some
                 case .membership(let some):
                     directives += some
                     changedMembership = true
-                case .failed(let reason): failure = reason
                 case .compacting(let address, let response):
                     v3Housekeeping.wait(address, for: response)
                 case .outgrewQuota: outgrewQuota = true
                 }
                 v3.noteApplied(entry.index, entry.term)
-                if failure != nil { break }
             }
         } deliver: { address, reply in
             collected.add(address.edge, reply)
@@ -292,6 +301,7 @@ package struct ApplyRole: Role {
 
     private mutating func fail(_ reason: String, _ outputs: inout [ApplyOutput]) {
         hasFailed = true
+        v3.backend.abandonDefragment()
         logger.critical("cannot continue", metadata: ["reason": "\(reason)"])
         outputs.append(.event(.failed(reason)))
     }
@@ -331,6 +341,8 @@ package struct ApplyRole: Role {
     private mutating func answerSnapshotWanted(
         _ peer: MemberID, now: Instant, _ outputs: inout [ApplyOutput]
     ) {
+        // Nobody waits for the answer of a member that ends.
+        guard !hasFailed else { return }
         do throws(BackendError) {
             let snapshot = try makeSnapshot()
             databases.put(try v3.backend.snapshot(), for: peer, now: now)
@@ -342,6 +354,7 @@ package struct ApplyRole: Role {
     }
 
     private mutating func openDatabase(_ address: ReplyAddress) {
+        guard !hasFailed else { return replies.add(address, .failed(.stopped)) }
         do throws(BackendError) {
             // Right after a membership change the last commit must do: it is only a little older.
             let database =

@@ -1,11 +1,13 @@
 //  The apply role fed by hand: who is told what, and when.
 
+import EtcdBackend
 import EtcdMembership
 import EtcdProto
 import EtcdServer
 import EtcdV2Store
 import Raft
 import RuntimeCore
+import Simulator
 import Testing
 
 @Suite("Apply role")
@@ -104,6 +106,46 @@ struct ApplyRoleTests {
         _ = run(&role, [.entries([.v2(put, at: 2)])])
         let found = fixture.handler.getV2(Bytes("/1/a"), recursive: false, sorted: false)
         #expect(throws: (any Error).self) { try found.get() }
+    }
+
+    @Test("a failed entry does not count as applied, and its database is left alone from then on")
+    func databaseAfterFailure() {
+        let fixture = Fixture()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        let commits = fixture.v3.backend.statistics.commits
+        let bad = Entry(term: 1, index: 2, data: Bytes([0xFF, 0xFF]))
+        var outputs = run(&role, [.entries([.put(bytes: 10, at: 1), bad])])
+        #expect(fixture.v3.appliedIndex == 1)
+        #expect(fixture.replica.status.applied == 1)
+        outputs += run(&role, [.snapshotWanted(2)] + asking(fixture))
+        outputs += run(&role, [.stop], afterMilliseconds: 10_000)
+        #expect(transfers(outputs).isEmpty)
+        #expect(fixture.edge.replies.map(\.token) == [1, 2])
+        #expect(fixture.edge.replies.allSatisfy(isStopped))
+        #expect(fixture.v3.backend.statistics.commits == commits)
+    }
+
+    @Test("a stopped member's database is left alone")
+    func databaseAfterStop() {
+        let fixture = Fixture()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        let commits = fixture.v3.backend.statistics.commits
+        let outputs = run(
+            &role,
+            [.entries([.put(bytes: 10, at: 1)]), .stop, .snapshotWanted(2)] + asking(fixture))
+        #expect(transfers(outputs).isEmpty)
+        #expect(fixture.edge.replies.map(\.token) == [1, 2])
+        #expect(fixture.edge.replies.allSatisfy(isStopped))
+        #expect(fixture.v3.backend.statistics.commits == commits + 1)
+    }
+
+    /// What clients ask of the database itself.
+    private func asking(_ fixture: Fixture) -> [ApplyInput] {
+        [.openDatabase(fixture.address(1)), .defragment(fixture.address(2))]
+    }
+
+    private func isStopped(_ reply: EdgeReply) -> Bool {
+        if case .failed(.stopped) = reply.reply { true } else { false }
     }
 
     @Test("a change without effect is still reported to consensus, as one of nobody")
