@@ -114,6 +114,9 @@ package struct LogRole: Role {
                 outputs.append(.persisted(request.number))
                 work.removeFirst()
             case .saveSnapshot(let snapshot):
+                // Consensus may not have sent the commit index yet. Without it the record would
+                // count for nothing after a crash, and what it replaces may be gone by then.
+                try wal.raiseCommit(to: snapshot.metadata.index)
                 try save(snapshot)
                 wal.releaseSegments(upTo: snapshot.metadata.index)
                 logger.info(

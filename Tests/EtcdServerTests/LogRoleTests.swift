@@ -59,6 +59,21 @@ struct LogRoleTests {
                 hardState: HardState(term: 1, vote: 1, commit: 0), mustSync: true))
     }
 
+    // MARK: snapshots
+
+    @Test("a snapshot is usable although the commit index was not sent for writing yet")
+    func commitBeforeSnapshot() throws {
+        let bench = try LogBench()
+        let snapshot = Snapshot(metadata: SnapshotMetadata(index: 1, term: 1), data: Bytes("{}"))
+        #expect(
+            bench.run([append(1, bytes: 10), .saveSnapshot(snapshot)]) == [
+                "persisted 1", "saved 1",
+            ])
+        let opened = try bench.reopened()
+        #expect(opened.snapshot == snapshot)
+        #expect(opened.hardState == HardState(term: 1, vote: 1, commit: 1))
+    }
+
     // MARK: closing
 
     @Test("a log on a full disk closes without what was never acknowledged")
