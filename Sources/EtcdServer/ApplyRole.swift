@@ -79,13 +79,14 @@ package struct ApplyRole: Role {
     private var snapshotIndex: LogIndex
     /// Confirmed reads whose index is not applied yet. Sorted by index.
     private var waitingReads: [(index: LogIndex, ids: [UInt64])] = []
-    /// Members that asked for a snapshot while none could be made.
-    private var waitingSnapshots: [MemberID] = []
+    private var snapshotRequests = SnapshotRequests()
     var replies = ReplyBatches()
     private var housekeeping: ReplicaHousekeeping
     private var v3Housekeeping: V3Housekeeping
     private let databases: SnapshotDatabases
     private var nextCheck: Instant
+    /// Or was stopped: the database is closed, or holds half of an entry in its buffer, and nothing
+    /// may write to it or commit it any more.
     private var hasFailed = false
 
     package init(
@@ -137,6 +138,9 @@ package struct ApplyRole: Role {
             nextCheck = now.monotonic.advanced(byMilliseconds: ApplyRole.checkMilliseconds)
             housekeeping.check(
                 now: now, keyspace: keyspace, members: members, status: status, &outputs)
+            for peer in snapshotRequests.takeRefused(now: now.monotonic) {
+                outputs.append(.consensus(.snapshotSent(peer, succeeded: false)))
+            }
         }
         if !hasFailed,
             let failure = v3Housekeeping.run(now: now, replies: &replies, &outputs)
@@ -158,13 +162,13 @@ package struct ApplyRole: Role {
             confState = state
             awaitsConfState = false
             v3.set(state)
-            for peer in waitingSnapshots {
+            for peer in snapshotRequests.takeHeld() {
                 answerSnapshotWanted(peer, now: now.monotonic, &outputs)
             }
-            waitingSnapshots = []
         case .snapshotWanted(let peer):
+            snapshotRequests.forget(peer)
             if awaitsConfState {
-                waitingSnapshots.append(peer)
+                snapshotRequests.hold(peer)
             } else {
                 answerSnapshotWanted(peer, now: now.monotonic, &outputs)
             }
@@ -184,7 +188,11 @@ package struct ApplyRole: Role {
         case .openDatabase(let address):
             openDatabase(address)
         case .defragment(let address):
-            v3Housekeeping.defragment(address, replies: &replies, &outputs)
+            if hasFailed {
+                replies.add(address, .failed(.stopped))
+            } else {
+                v3Housekeeping.defragment(address, replies: &replies, &outputs)
+            }
         case .databaseCopied(let job):
             v3Housekeeping.finishDefragment(job, replies: &replies)
         case .endWatches:
@@ -237,20 +245,23 @@ package struct ApplyRole: Role {
             for entry in entries {
                 precondition(entry.index == applied.index.next, "entries out of order")
                 let outcome = applier.apply(entry, to: store, now: now.wall, &collected)
+                if case .failed(let reason) = outcome {
+                    // Not counted as applied: what it has changed must come to nothing.
+                    failure = reason
+                    break
+                }
                 applied = (entry.index, entry.term)
                 switch outcome {
-                case .none: break
+                case .none, .failed: break
                 case .directives(let some): directives += some
                 case .membership(let some):
                     directives += some
                     changedMembership = true
-                case .failed(let reason): failure = reason
                 case .compacting(let address, let response):
                     v3Housekeeping.wait(address, for: response)
                 case .outgrewQuota: outgrewQuota = true
                 }
                 v3.noteApplied(entry.index, entry.term)
-                if failure != nil { break }
             }
         } deliver: { address, reply in
             collected.add(address.edge, reply)
@@ -290,6 +301,7 @@ package struct ApplyRole: Role {
 
     private mutating func fail(_ reason: String, _ outputs: inout [ApplyOutput]) {
         hasFailed = true
+        v3.backend.abandonDefragment()
         logger.critical("cannot continue", metadata: ["reason": "\(reason)"])
         outputs.append(.event(.failed(reason)))
     }
@@ -329,17 +341,20 @@ package struct ApplyRole: Role {
     private mutating func answerSnapshotWanted(
         _ peer: MemberID, now: Instant, _ outputs: inout [ApplyOutput]
     ) {
+        // Nobody waits for the answer of a member that ends.
+        guard !hasFailed else { return }
         do throws(BackendError) {
             let snapshot = try makeSnapshot(now)
             databases.put(try v3.backend.snapshot(), for: peer, now: now)
             outputs.append(.consensus(.snapshotReady(snapshot, peer: peer)))
         } catch {
-            // The follower asks again with the next round.
             databaseRefused(error, "a follower's snapshot cannot be made", &outputs)
+            snapshotRequests.refuse(peer, now: now)
         }
     }
 
     private mutating func openDatabase(_ address: ReplyAddress) {
+        guard !hasFailed else { return replies.add(address, .failed(.stopped)) }
         do throws(BackendError) {
             // Right after a membership change the last commit must do: it is only a little older.
             let database =
@@ -407,6 +422,7 @@ package struct ApplyRole: Role {
             appliedTerm = snapshot.metadata.term
             confState = snapshot.metadata.confState
             awaitsConfState = false
+            snapshotRequests.forgetAll()
             snapshotIndex = snapshot.metadata.index
             outputs.append(.peers(.replaceAll(cluster.members)))
             if cluster.isRemoved(members.localID) { outputs.append(.event(.removed)) }

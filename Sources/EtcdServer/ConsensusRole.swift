@@ -53,6 +53,7 @@ package struct ConsensusRole: Role, ~Copyable {
     private let status: ReplicaStatus
     private let metrics: ReplicaMetrics
     private let logger: Logger
+    private let eventLog: RaftEventLog
     private var node: RawNode
     private var nextTick: Instant
     private var pulse: LeaderPulse
@@ -66,6 +67,7 @@ package struct ConsensusRole: Role, ~Copyable {
     /// Proposals that found no leader, oldest first; bounded by the mailbox they came through.
     private var held: Deque<Proposal> = []
     private var reads: ReadBarriers
+    /// Followers whose snapshot this leader has sent, until its transfer ends.
     private var snapshotsInFlight: Set<MemberID> = []
     /// The only voter need not wait for anybody before it leads.
     private var isAlone: Bool
@@ -83,6 +85,7 @@ package struct ConsensusRole: Role, ~Copyable {
         var named = logger
         named[metadataKey: LogField.logger] = "raft"
         self.logger = named
+        eventLog = RaftEventLog(id: settings.localID, logger: named)
         learners = Set(confState.learners)
         self.node = node
         nextTick = now.advanced(byMilliseconds: settings.tickMilliseconds)
@@ -124,12 +127,11 @@ package struct ConsensusRole: Role, ~Copyable {
         if now.monotonic >= nextTick {
             tick(now.monotonic, &outputs)
         }
-        releaseHeld(now.monotonic, &outputs)
-        if let context = reads.contextToAsk(now: now.monotonic, hasLeader: hasLeader) {
-            if reads.wasLate { noteLateRead(context) }
-            node.readIndex(context: context)
-        }
+        _ = releaseWaiting(now.monotonic, &outputs)
         drain(now.monotonic, &outputs)
+        // That may have found the leader that proposals were held for, or confirmed the round that
+        // the next reads waited for; nothing else would wake this role for them.
+        if releaseWaiting(now.monotonic, &outputs) { drain(now.monotonic, &outputs) }
     }
 
     // MARK: inputs
@@ -153,18 +155,9 @@ package struct ConsensusRole: Role, ~Copyable {
         case .applied(let index):
             node.applied(upTo: index)
         case .confChangeApplied(let change, let index):
-            let state = node.applyConfChange(change)
-            if node.role == .leader {
-                metrics.promotions.add(UInt64(learners.intersection(state.voters).count))
-            }
-            learners = Set(state.learners)
-            isAlone = state.voters == [settings.localID] && state.votersOutgoing.isEmpty
-            outputs.append(.confState(state))
-            precondition(confChangeAwaited == index, "membership change out of order")
-            confChangeAwaited = nil
+            confChangeApplied(change, index, &outputs)
         case .snapshotReady(let snapshot, let peer):
-            snapshotsInFlight.insert(peer)
-            node.provideSnapshot(snapshot, to: peer)
+            if node.provideSnapshot(snapshot, to: peer) { snapshotsInFlight.insert(peer) }
         case .peerUnreachable(let id):
             node.reportUnreachable(id)
         case .snapshotSent(let id, let succeeded):
@@ -177,6 +170,27 @@ package struct ConsensusRole: Role, ~Copyable {
         case .campaign:
             node.campaign()
         }
+    }
+
+    private mutating func confChangeApplied(
+        _ change: ConfChangeV2, _ index: LogIndex, _ outputs: inout [ConsensusOutput]
+    ) {
+        precondition(confChangeAwaited == index, "membership change out of order")
+        confChangeAwaited = nil
+        // Otherwise the apply role will learn the configuration from the snapshot.
+        guard let state = node.applyConfChange(change, at: index) else { return }
+        if node.role == .leader {
+            metrics.promotions.add(UInt64(learners.intersection(state.voters).count))
+        }
+        adopt(state)
+        outputs.append(.confState(state))
+    }
+
+    /// The configuration in force is another one.
+    private mutating func adopt(_ state: ConfState) {
+        learners = Set(state.learners)
+        isAlone = state.voters == [settings.localID] && state.votersOutgoing.isEmpty
+        snapshotsInFlight.formIntersection(state.allMembers)
     }
 
     /// A learner far behind would cost the quorum a voter that cannot vote for anything new.
@@ -280,9 +294,23 @@ package struct ConsensusRole: Role, ~Copyable {
         }
     }
 
-    private mutating func releaseHeld(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
+    /// Hands the core what it can take now of proposals and reads. True when that was something.
+    private mutating func releaseWaiting(_ now: Instant, _ outputs: inout [ConsensusOutput])
+        -> Bool
+    {
+        let releasesProposals = releaseHeld(now, &outputs)
+        guard let context = reads.contextToAsk(now: now, hasLeader: hasLeader) else {
+            return releasesProposals
+        }
+        if reads.wasLate { noteLateRead(context) }
+        node.readIndex(context: context)
+        return true
+    }
+
+    /// True when a proposal was handed over, whether the core took it or not.
+    private mutating func releaseHeld(_ now: Instant, _ outputs: inout [ConsensusOutput]) -> Bool {
         while let first = held.first, first.expires <= now { held.removeFirst() }
-        guard hasLeader, node.leadTransferee == .none else { return }
+        guard !held.isEmpty, hasLeader, node.leadTransferee == .none else { return false }
         while let proposal = held.popFirst() {
             do throws(ProposalError) {
                 switch proposal.payload {
@@ -295,6 +323,7 @@ package struct ConsensusRole: Role, ~Copyable {
                 refuse([proposal.id], error, &outputs)
             }
         }
+        return true
     }
 
     // MARK: Ready
@@ -322,11 +351,14 @@ package struct ConsensusRole: Role, ~Copyable {
     }
 
     private mutating func dispatch(_ ready: Ready, _ outputs: inout [ConsensusOutput]) {
-        for event in ready.events { log(event) }
+        for event in ready.events { note(event) }
         if let soft = ready.softState {
             status.publish(leader: soft.leader, role: soft.role)
             reads.leaderChanged()
+            // Whoever leads serves the followers from its own log; ours may shrink again.
+            if soft.role != .leader { snapshotsInFlight.removeAll() }
         }
+        if let snapshot = ready.snapshot { adopt(snapshot.metadata.confState) }
         if !ready.messages.isEmpty { outputs.append(.send(ready.messages)) }
         persist(ready, &outputs)
         for read in ready.readStates {
@@ -337,6 +369,14 @@ package struct ConsensusRole: Role, ~Copyable {
         if let last = ready.committed.last {
             if last.kind != .normal { confChangeAwaited = last.index }
             outputs.append(.apply(ready.committed))
+        }
+    }
+
+    private func note(_ event: RaftEvent) {
+        eventLog.write(event)
+        switch event {
+        case .startedElection, .leaderLost: status.publishLeaderLost(at: nextTick)
+        default: break
         }
     }
 
@@ -410,45 +450,5 @@ package struct ConsensusRole: Role, ~Copyable {
                 "sent-request-id": "\(id)",
                 "retry-timeout": "\(settings.readRetryMilliseconds)ms",
             ])
-    }
-
-    // MARK: log lines
-
-    /// The lines that monitoring of etcd looks for (spec operations 2.1).
-    private func log(_ event: RaftEvent) {
-        let id = settings.localID
-        switch event {
-        case .startedElection(let term):
-            logger.info("\(id) is starting a new election at term \(term)")
-            status.publishLeaderLost(at: nextTick)
-        case .becameFollower(let term):
-            logger.info("\(id) became follower at term \(term)")
-        case .becamePreCandidate(let term):
-            logger.info("\(id) became pre-candidate at term \(term)")
-        case .becameCandidate(let term):
-            logger.info("\(id) became candidate at term \(term)")
-        case .becameLeader(let term):
-            logger.info("\(id) became leader at term \(term)")
-        case .leaderElected(let leader, let term):
-            logger.info("raft.node: \(id) elected leader \(leader) at term \(term)")
-        case .leaderLost(let leader, let term):
-            logger.info("raft.node: \(id) lost leader \(leader) at term \(term)")
-            status.publishLeaderLost(at: nextTick)
-        case .quorumLost(let term):
-            logger.warning(
-                "\(id) stepped down to follower since quorum is not active at term \(term)")
-        case .startedTransfer(let target):
-            logger.info("\(id) starts leadership transfer to \(target)")
-        case .abortedTransfer(let target):
-            logger.info("\(id) gave up leadership transfer to \(target)")
-        case .ignoredConfChange(let reason):
-            logger.warning("\(id) ignored a membership change: \(reason)")
-        case .droppedInvalidMessage(let sender, let kind):
-            logger.warning("\(id) dropped an invalid \(kind) message from \(sender)")
-        case .lostEntries(let committed, let last):
-            logger.critical(
-                "\(id) has lost entries that it acknowledged; stop it, remove it and add it again",
-                metadata: ["committed": "\(committed)", "last-index": "\(last)"])
-        }
     }
 }

@@ -75,7 +75,7 @@ package struct LogRole: Role {
             idle(now.monotonic, &outputs)
             return
         }
-        if let nextRetry, now.monotonic < nextRetry {
+        if let nextRetry, now.monotonic < nextRetry, !asksToClose(work) {
             blocked = work
             return
         }
@@ -88,9 +88,12 @@ package struct LogRole: Role {
                 outputs.append(.storageFull(nil))
             }
         } catch {
-            blocked = work
-            refused(error, now.monotonic, &outputs)
+            refused(error, work, now.monotonic, &outputs)
         }
+    }
+
+    private func asksToClose(_ work: [LogInput]) -> Bool {
+        work.contains { if case .close = $0 { true } else { false } }
     }
 
     // MARK: writing
@@ -111,6 +114,9 @@ package struct LogRole: Role {
                 outputs.append(.persisted(request.number))
                 work.removeFirst()
             case .saveSnapshot(let snapshot):
+                // Consensus may not have sent the commit index yet. Without it the record would
+                // count for nothing after a crash, and what it replaces may be gone by then.
+                try wal.raiseCommit(to: snapshot.metadata.index)
                 try save(snapshot)
                 wal.releaseSegments(upTo: snapshot.metadata.index)
                 logger.info(
@@ -119,12 +125,16 @@ package struct LogRole: Role {
                 outputs.append(.snapshotSaved(snapshot.metadata))
                 work.removeFirst()
             case .close:
-                wal.close()
-                isStopped = true
+                close(&outputs)
                 work.removeAll()
-                outputs.append(.closed)
             }
         }
+    }
+
+    private mutating func close(_ outputs: inout [LogOutput]) {
+        wal.close()
+        isStopped = true
+        outputs.append(.closed)
     }
 
     /// Joins all appends that wait in a row into one write and one sync.
@@ -201,16 +211,27 @@ package struct LogRole: Role {
 
     // MARK: refusal
 
+    /// - Parameter work: what is not written.
     private mutating func refused(
-        _ error: WALError, _ now: Instant, _ outputs: inout [LogOutput]
+        _ error: WALError, _ work: [LogInput], _ now: Instant, _ outputs: inout [LogOutput]
     ) {
+        let mustClose = asksToClose(work)
         guard error.isNoSpace else {
             isStopped = true
-            blocked = []
             logger.critical("the log cannot be written; stopping", metadata: ["error": "\(error)"])
             outputs.append(.failed("\(error)"))
+            if mustClose { close(&outputs) }
             return
         }
+        if mustClose {
+            // Nobody was told that any of it is safe.
+            logger.warning(
+                "disk is full: the log is closed without what found no room",
+                metadata: ["error": "\(error)"])
+            close(&outputs)
+            return
+        }
+        blocked = work
         if nextRetry == nil {
             logger.error(
                 "disk is full: no write is acknowledged until there is room again",

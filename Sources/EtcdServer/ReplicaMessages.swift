@@ -55,6 +55,8 @@ package enum ConsensusInput: Sendable {
     /// From the apply role, in answer to `.snapshotWanted`.
     case snapshotReady(Snapshot, peer: MemberID)
     case peerUnreachable(MemberID)
+    /// A transfer has ended, or, from the apply role, none can begin: there is no room to make the
+    /// snapshot.
     case snapshotSent(MemberID, succeeded: Bool)
     case transferLeadership(to: MemberID)
     /// Make a voter of this learner, if it has nearly all of the leader's log and nothing else

@@ -87,7 +87,7 @@ final class Peer: Sendable {
         var others: [Message] = []
         for each in messages {
             if each.kind == .snapshot {
-                snapshots.send(each, database: nil)
+                sendSnapshot(each, database: nil)
             } else if each.kind == .append, append != nil {
                 appends.append(each)
             } else {
@@ -109,8 +109,12 @@ final class Peer: Sendable {
         if refused > 0 { dropped(refused) }
     }
 
-    /// Sends a snapshot with the state that belongs to it.
+    /// Sends a snapshot with the state that belongs to it; without that it is not worth sending.
     func sendSnapshot(_ message: Message, database: (any DatabaseImage)?) {
+        guard let database else {
+            context.delegate.snapshotSent(to: context.peer, succeeded: false)
+            return
+        }
         snapshots.send(message, database: database)
     }
 

@@ -28,17 +28,15 @@ struct PeerContext: Sendable {
         delegate.localMemberRemoved("the member has been permanently removed from the cluster")
     }
 
-    /// Hands on what arrived over a stream or post, without what must not reach consensus.
-    ///
-    /// - Returns: why something was left out.
-    @discardableResult
-    func deliver(_ messages: [Message]) -> PeerDelivery {
+    /// Hands on what arrived over a stream, without what must not reach consensus.
+    func deliver(_ messages: [Message]) {
         if messages.contains(where: { $0.kind == .propose }) {
             activity.forwarded(at: clock.now().monotonic)
         }
-        return PeerDelivery.deliver(
-            messages, to: delegate, identity: identity, members: members, statistics: statistics,
-            clock: clock, logger: logger)
+        let delivery = PeerDelivery.deliver(
+            messages, databasesAreDurable: false, to: delegate, identity: identity,
+            members: members, statistics: statistics, clock: clock, logger: logger)
+        if delivery == .snapshotAlone { counters.receiveFailed() }
     }
 }
 
@@ -47,10 +45,14 @@ enum PeerDelivery {
     case complete
     case removedSender
     case wrongReceiver
+    /// A member that took a snapshot without its database could never start again.
+    case snapshotAlone
 
+    /// - Returns: why something was left out.
     static func deliver(
-        _ messages: [Message], to delegate: any PeerTransportDelegate, identity: PeerIdentity,
-        members: MemberDirectory, statistics: PeerStatistics, clock: any Clock, logger: Logger
+        _ messages: [Message], databasesAreDurable: Bool, to delegate: any PeerTransportDelegate,
+        identity: PeerIdentity, members: MemberDirectory, statistics: PeerStatistics,
+        clock: any Clock, logger: Logger
     ) -> PeerDelivery {
         guard let first = messages.first else { return .complete }
         var outcome = PeerDelivery.complete
@@ -74,6 +76,9 @@ enum PeerDelivery {
                 logger.warning(
                     "rejected Raft message to mismatch member",
                     metadata: ["mismatch-member-id": "\(message.to)"])
+            } else if message.kind == .snapshot, !databasesAreDurable {
+                outcome = .snapshotAlone
+                noteWrongType(message, logger)
             } else if !PeerMessageCheck.isLocal(message.kind) {
                 if message.kind == .append {
                     statistics.appendArrived(
@@ -84,6 +89,13 @@ enum PeerDelivery {
         }
         if !accepted.isEmpty { delegate.receive(accepted) }
         return outcome
+    }
+
+    /// The message has come by a way that is not for messages of its type.
+    static func noteWrongType(_ message: Message, _ logger: Logger) {
+        logger.warning(
+            "unexpected Raft message type",
+            metadata: ["message-type": "\(message.kind)", "remote-peer-id": "\(message.from)"])
     }
 }
 

@@ -44,12 +44,11 @@ package struct PeerHTTPHandler: HTTPHandler {
         }
         if path == .message { return .collect(maximum: Self.messageBytesMax) }
         rememberSender(head)
-        let sender = SnapshotReceiver.Sender(
-            release: PeerIdentity.release(head.headers, PeerHeader.version)
-                ?? PeerRelease(major: 2, minor: 0),
-            isLengthStated: head.headers.contains(name: "Content-Length"))
+        let release =
+            PeerIdentity.release(head.headers, PeerHeader.version)
+            ?? PeerRelease(major: 2, minor: 0)
         return .stream(
-            SnapshotReceiver(transport: transport, reply: reply(responder), sender: sender))
+            SnapshotReceiver(transport: transport, reply: reply(responder), release: release))
     }
 
     package func handle(
@@ -151,10 +150,12 @@ package struct PeerHTTPHandler: HTTPHandler {
 }
 
 extension PeerTransport {
-    /// Hands messages to the delegate unless they are not for this member.
-    func deliver(_ messages: [Message]) -> PeerDelivery {
+    /// Hands messages to the delegate, without what must not reach consensus.
+    ///
+    /// - Parameter databasesAreDurable: those that snapshots among the messages need.
+    func deliver(_ messages: [Message], databasesAreDurable: Bool = false) -> PeerDelivery {
         PeerDelivery.deliver(
-            messages, to: delegate, identity: identity, members: members, statistics: statistics,
-            clock: clock, logger: logger)
+            messages, databasesAreDurable: databasesAreDurable, to: delegate, identity: identity,
+            members: members, statistics: statistics, clock: clock, logger: logger)
     }
 }

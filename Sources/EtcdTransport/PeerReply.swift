@@ -47,6 +47,9 @@ struct PeerReply {
 
     func bare(_ status: Int, _ type: String, _ body: [UInt8]) { send(status, type, body, [:]) }
 
+    /// The message is not of a type that comes by this way.
+    func wrongType() { error(400, "wrong raft message type") }
+
     /// What became of a message.
     func verdict(_ delivery: PeerDelivery) {
         let reason: String
@@ -54,6 +57,7 @@ struct PeerReply {
         case .complete: return noContent()
         case .removedSender: reason = "cannot process message from removed member"
         case .wrongReceiver: reason = "cannot process message to mismatch member"
+        case .snapshotAlone: return wrongType()
         }
         json(403, Array("{\"message\":\"\(reason)\"}".utf8))
     }

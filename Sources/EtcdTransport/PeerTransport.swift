@@ -11,7 +11,7 @@ import Synchronization
 /// Who hears from the peers. Called from event loops and from the caller of `send`; must not block.
 package protocol PeerTransportDelegate: Sendable {
     /// Checked: addressed to this member, from nobody who was removed, sane in their numbers. The
-    /// database of a snapshot message, if it came with one, is durable under its index by now.
+    /// database of a snapshot message is durable under its index by now.
     func receive(_ messages: [Message])
     /// Messages to the peer were lost.
     func peerUnreachable(_ id: MemberID)
@@ -226,7 +226,8 @@ package final class PeerTransport: Sendable {
     ///
     /// - Parameters:
     ///   - message: of the kind `.snapshot`.
-    ///   - database: what follows the message; without it the receiver gets the message alone.
+    ///   - database: what follows the message; without it the transfer fails at once, because no
+    ///     receiver takes the message alone.
     package func sendSnapshot(_ message: Message, database: (any DatabaseImage)?) {
         precondition(message.kind == .snapshot, "not a snapshot")
         let peer = state.withLock { $0.peers[message.to] ?? $0.remotes[message.to] }

@@ -17,7 +17,7 @@ struct DatabaseImageError: Error, CustomStringConvertible {
 final class SnapshotBody: HTTPClientBodySource {
     let length: Int
     private var start: ByteBuffer?
-    private let image: (any DatabaseImage)?
+    private let image: any DatabaseImage
     private let imageBytes: Int
     /// Of the image; what lies before it was asked for.
     private var offset = 0
@@ -25,14 +25,14 @@ final class SnapshotBody: HTTPClientBodySource {
     private let loop: any EventLoop
 
     init(
-        _ message: Message, image: (any DatabaseImage)?, background: NIOThreadPool,
+        _ message: Message, image: any DatabaseImage, background: NIOThreadPool,
         loop: any EventLoop
     ) {
         var bytes: [UInt8] = []
         MessageCodec.encode(message, into: &bytes)
         start = ByteBuffer(bytes: bytes)
         self.image = image
-        imageBytes = image?.imageBytes ?? 0
+        imageBytes = image.imageBytes
         length = bytes.count + imageBytes
         self.background = background
         self.loop = loop
@@ -43,7 +43,8 @@ final class SnapshotBody: HTTPClientBodySource {
             start = nil
             return loop.makeSucceededFuture(part)
         }
-        guard let image, offset < imageBytes else { return loop.makeSucceededFuture(nil) }
+        guard offset < imageBytes else { return loop.makeSucceededFuture(nil) }
+        let image = image
         let first = offset
         let count = min(SnapshotLimits.chunkBytes, imageBytes - first)
         offset += count

@@ -12,18 +12,6 @@ import RuntimeCore
 /// Confined to the event loop of its request. Leaves no file behind unless the database is whole
 /// and its message was handed on.
 final class SnapshotReceiver: HTTPBodySink {
-    /// What the head of the request says of its sender.
-    struct Sender {
-        let release: PeerRelease
-        let isLengthStated: Bool
-
-        /// etcd sends a database with every snapshot, in a body of unknown length. Only releases of
-        /// this program that called themselves 3.5 kept no database, and they stated the length.
-        var mayLackDatabase: Bool {
-            isLengthStated && release < PeerRelease(major: 3, minor: 6)
-        }
-    }
-
     /// After the message was read.
     private struct Incoming {
         let message: Message
@@ -34,7 +22,7 @@ final class SnapshotReceiver: HTTPBodySink {
 
     private let transport: PeerTransport
     private let reply: PeerReply
-    private let sender: Sender
+    private let release: PeerRelease
     /// Until the message is whole.
     private var buffer = PeerFrameBuffer()
     private var incoming: Incoming?
@@ -47,10 +35,11 @@ final class SnapshotReceiver: HTTPBodySink {
     private var arrivedAt = NIODeadline.now()
     private var timer: Scheduled<Void>?
 
-    init(transport: PeerTransport, reply: PeerReply, sender: Sender) {
+    /// - Parameter release: the sender's.
+    init(transport: PeerTransport, reply: PeerReply, release: PeerRelease) {
         self.transport = transport
         self.reply = reply
-        self.sender = sender
+        self.release = release
         watch(in: transport.snapshots.stallTimeout)
     }
 
@@ -94,7 +83,6 @@ final class SnapshotReceiver: HTTPBodySink {
         }
         timer?.cancel()
         guard let writer else {
-            if sender.mayLackDatabase { return handOn(incoming) }
             return notSaved(SnapshotRefusal(description: "no database follows the message"))
         }
         isWriting = true
@@ -120,7 +108,7 @@ final class SnapshotReceiver: HTTPBodySink {
 
     private func readMessage() {
         guard let announced = buffer.number(at: 0) else { return }
-        guard announced <= SnapshotLimits.messageBytesMax(from: sender.release) else {
+        guard announced <= SnapshotLimits.messageBytesMax(from: release) else {
             return refuse("rafthttp: error limit exceeded")
         }
         let length = Int(announced)
@@ -133,12 +121,8 @@ final class SnapshotReceiver: HTTPBodySink {
         }
         buffer.consume(8 + length)
         guard message.kind == .snapshot else {
-            transport.logger.warning(
-                "unexpected Raft message type",
-                metadata: [
-                    "message-type": "\(message.kind)", "remote-peer-id": "\(message.from)",
-                ])
-            return answer { $0.error(400, "wrong raft message type") }
+            PeerDelivery.noteWrongType(message, transport.logger)
+            return answer { $0.wrongType() }
         }
         do throws(PeerCodecError) {
             try PeerMessageCheck.check(message)
@@ -177,7 +161,7 @@ final class SnapshotReceiver: HTTPBodySink {
     private func handOn(_ incoming: Incoming) {
         transport.logger.info("received and saved database snapshot", metadata: details())
         incoming.counters?.received(bytes: incoming.message.encodedSize + (writer?.bytes ?? 0))
-        let verdict = transport.deliver([incoming.message])
+        let verdict = transport.deliver([incoming.message], databasesAreDurable: true)
         writer = nil
         end(succeeded: verdict == .complete)
         reply.verdict(verdict)

@@ -40,9 +40,7 @@ final class SnapshotSender: Sendable {
         running = .makeBoxSendingValue(Running(), eventLoop: context.loop)
     }
 
-    /// - Parameter database: without one the receiver gets the message alone, as from members that
-    ///   keep no database.
-    func send(_ message: Message, database: (any DatabaseImage)?) {
+    func send(_ message: Message, database: any DatabaseImage) {
         guard context.snapshots.beginSending() else {
             context.logger.warning(
                 "refused to send a database snapshot; too many are on their way",
@@ -61,7 +59,7 @@ final class SnapshotSender: Sendable {
         }
     }
 
-    private func post(_ message: Message, _ database: (any DatabaseImage)?) {
+    private func post(_ message: Message, _ database: any DatabaseImage) {
         if running.value.isStopped {
             context.snapshots.endSending()
             context.delegate.snapshotSent(to: context.peer, succeeded: false)

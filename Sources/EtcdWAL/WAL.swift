@@ -87,7 +87,18 @@ package final class WAL {
         if let state { self.hardState = state }
     }
 
-    /// Notes, durably, that a snapshot file is durable.
+    /// Notes that the entries up to `index`, all of them in the log, are committed, unless the log
+    /// says so already. Durable with the next sync. For an owner that keeps hard states back when
+    /// only their commit index is new; none with a lower one may follow.
+    package func raiseCommit(to index: LogIndex) throws(WALError) {
+        guard hardState.commit < index else { return }
+        var state = hardState
+        state.commit = index
+        try write(entries: [], hardState: state)
+    }
+
+    /// Notes, durably, that a snapshot file is durable. A member starts from it if the log says
+    /// that its index is committed.
     package func saveSnapshot(_ snapshot: WALSnapshot) throws(WALError) {
         try checkUsable()
         encoder.begin(checksum: checksum)

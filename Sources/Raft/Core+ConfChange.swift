@@ -12,7 +12,10 @@ extension Core {
         return entry.leavesJoint == tracker.configuration.isJoint
     }
 
-    mutating func applyConfChange(_ change: ConfChangeV2) -> ConfState {
+    mutating func applyConfChange(_ change: ConfChangeV2, at index: LogIndex) -> ConfState? {
+        // Nothing is compacted that is not applied: a snapshot came while the state machine had the
+        // change, and its configuration is a later one.
+        guard index > log.base.index else { return nil }
         log.confChangeApplied()
         do throws(ConfChangeError) {
             let configuration = try tracker.configuration.applying(change)

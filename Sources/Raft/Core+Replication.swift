@@ -104,19 +104,21 @@ extension Core {
         snapshotsWanted.append(tracker.members[member].id)
     }
 
-    mutating func provideSnapshot(_ snapshot: Snapshot, to receiver: MemberID) {
+    /// True when the snapshot is queued for the receiver.
+    mutating func provideSnapshot(_ snapshot: Snapshot, to receiver: MemberID) -> Bool {
         guard role == .leader, let member = tracker.position(of: receiver),
             tracker.members[member].snapshotWanted
-        else { return }
+        else { return false }
         tracker.members[member].snapshotWanted = false
         let progress = tracker.members[member]
         // It may have caught up in the meantime; and what is older than its log does not help.
         guard snapshot.metadata.index > progress.match, snapshot.metadata.index > 0 else {
             sendAppend(member, evenIfEmpty: true)
-            return
+            return false
         }
         tracker.members[member].becomeSnapshot(at: snapshot.metadata.index)
         send(Message(.snapshot, to: receiver, snapshot: snapshot))
+        return true
     }
 
     mutating func broadcastHeartbeat() {

@@ -76,7 +76,7 @@ extension ConfState {
     var allVoters: [MemberID] { voters.merged(with: votersOutgoing) }
 
     /// Everybody, sorted.
-    var allMembers: [MemberID] {
+    package var allMembers: [MemberID] {
         allVoters.merged(with: learners).merged(with: learnersNext)
     }
 

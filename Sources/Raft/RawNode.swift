@@ -76,10 +76,14 @@ package struct RawNode: ~Copyable {
     /// Follower only: stop waiting for a leader that is known to be gone.
     package mutating func forgetLeader() { core.forgetLeader() }
 
-    /// Puts a committed change of membership in force; gives the configuration that results. A
-    /// change that makes no valid configuration is reported as an event and changes nothing.
-    package mutating func applyConfChange(_ change: ConfChangeV2) -> ConfState {
-        core.applyConfChange(change)
+    /// Puts the change of membership committed at `index` in force; gives the configuration that
+    /// results. A change that makes no valid configuration is reported as an event and changes
+    /// nothing. So does one that a received snapshot has overtaken: `nil`, because the
+    /// configuration to be in force comes with that snapshot.
+    package mutating func applyConfChange(_ change: ConfChangeV2, at index: LogIndex)
+        -> ConfState?
+    {
+        core.applyConfChange(change, at: index)
     }
 
     package mutating func reportUnreachable(_ id: MemberID) { core.reportUnreachable(id) }
@@ -90,8 +94,10 @@ package struct RawNode: ~Copyable {
         core.reportSnapshot(id, succeeded: succeeded)
     }
 
-    /// The answer to `Ready.snapshotsWanted`.
-    package mutating func provideSnapshot(_ snapshot: Snapshot, to member: MemberID) {
+    /// The answer to `Ready.snapshotsWanted`. True when the next `Ready` sends the snapshot, whose
+    /// transfer then ends with `reportSnapshot`; false when it has become of no use.
+    @discardableResult
+    package mutating func provideSnapshot(_ snapshot: Snapshot, to member: MemberID) -> Bool {
         core.provideSnapshot(snapshot, to: member)
     }
 

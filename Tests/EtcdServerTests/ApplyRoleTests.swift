@@ -1,26 +1,46 @@
 //  The apply role fed by hand: who is told what, and when.
 
+import EtcdBackend
 import EtcdMembership
 import EtcdProto
 import EtcdServer
 import EtcdV2Store
 import Raft
 import RuntimeCore
+import Simulator
 import Testing
 
 @Suite("Apply role")
 struct ApplyRoleTests {
     private let moment = StandingClock().now()
 
-    private func run(_ role: inout ApplyRole, _ inputs: [ApplyInput]) -> [ApplyOutput] {
+    private func run(
+        _ role: inout ApplyRole, _ inputs: [ApplyInput], afterMilliseconds: UInt64 = 0
+    ) -> [ApplyOutput] {
         var outputs: [ApplyOutput] = []
-        role.run(inputs, now: moment, outputs: &outputs)
+        let now = Moment(
+            monotonic: moment.monotonic.advanced(byMilliseconds: afterMilliseconds),
+            wall: moment.wall)
+        role.run(inputs, now: now, outputs: &outputs)
         for case .reply(let edge, let replies) in outputs { edge.deliver(replies) }
         return outputs
     }
 
     private func events(_ outputs: [ApplyOutput]) -> [ReplicaEvent] {
         outputs.compactMap { if case .event(let event) = $0 { event } else { nil } }
+    }
+
+    /// What consensus hears of snapshots for followers.
+    private func transfers(_ outputs: [ApplyOutput]) -> [String] {
+        outputs.compactMap { output -> String? in
+            switch output {
+            case .consensus(.snapshotReady(let snapshot, let peer)):
+                "\(peer) ready at \(snapshot.metadata.index)"
+            case .consensus(.snapshotSent(let peer, let succeeded)):
+                "\(peer) \(succeeded ? "sent" : "failed")"
+            default: nil
+            }
+        }
     }
 
     @Test("the member that proposed a write answers it; the others only apply it")
@@ -88,6 +108,46 @@ struct ApplyRoleTests {
         #expect(throws: (any Error).self) { try found.get() }
     }
 
+    @Test("a failed entry does not count as applied, and its database is left alone from then on")
+    func databaseAfterFailure() {
+        let fixture = Fixture()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        let commits = fixture.v3.backend.statistics.commits
+        let bad = Entry(term: 1, index: 2, data: Bytes([0xFF, 0xFF]))
+        var outputs = run(&role, [.entries([.put(bytes: 10, at: 1), bad])])
+        #expect(fixture.v3.appliedIndex == 1)
+        #expect(fixture.replica.status.applied == 1)
+        outputs += run(&role, [.snapshotWanted(2)] + asking(fixture))
+        outputs += run(&role, [.stop], afterMilliseconds: 10_000)
+        #expect(transfers(outputs).isEmpty)
+        #expect(fixture.edge.replies.map(\.token) == [1, 2])
+        #expect(fixture.edge.replies.allSatisfy(isStopped))
+        #expect(fixture.v3.backend.statistics.commits == commits)
+    }
+
+    @Test("a stopped member's database is left alone")
+    func databaseAfterStop() {
+        let fixture = Fixture()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        let commits = fixture.v3.backend.statistics.commits
+        let outputs = run(
+            &role,
+            [.entries([.put(bytes: 10, at: 1)]), .stop, .snapshotWanted(2)] + asking(fixture))
+        #expect(transfers(outputs).isEmpty)
+        #expect(fixture.edge.replies.map(\.token) == [1, 2])
+        #expect(fixture.edge.replies.allSatisfy(isStopped))
+        #expect(fixture.v3.backend.statistics.commits == commits + 1)
+    }
+
+    /// What clients ask of the database itself.
+    private func asking(_ fixture: Fixture) -> [ApplyInput] {
+        [.openDatabase(fixture.address(1)), .defragment(fixture.address(2))]
+    }
+
+    private func isStopped(_ reply: EdgeReply) -> Bool {
+        if case .failed(.stopped) = reply.reply { true } else { false }
+    }
+
     @Test("a change without effect is still reported to consensus, as one of nobody")
     func refusedChange() {
         let fixture = Fixture()
@@ -100,6 +160,36 @@ struct ApplyRoleTests {
             if case .consensus(.confChangeApplied(let change, _)) = output { change } else { nil }
         }
         #expect(applied == [ConfChangeV2(ConfChange(id: 0, kind: .removeNode, node: .none))])
+    }
+
+    @Test("a full disk puts a follower's snapshot off, and consensus may ask again after a while")
+    func fullDisk() {
+        let fixture = Fixture()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        _ = run(&role, [.entries([.put(bytes: 200_000, at: 1)])])
+        fixture.disk.capacity = 0
+        var outputs = run(&role, [.snapshotWanted(2)])
+        outputs += run(&role, [], afterMilliseconds: 400)
+        #expect(transfers(outputs).isEmpty && events(outputs).isEmpty)
+        outputs = run(&role, [], afterMilliseconds: 600)
+        outputs += run(&role, [], afterMilliseconds: 1_200)
+        #expect(transfers(outputs) == ["2 failed"])
+        fixture.disk.capacity = .max
+        outputs = run(&role, [.snapshotWanted(2)], afterMilliseconds: 1_200)
+        #expect(transfers(outputs) == ["2 ready at 1"])
+    }
+
+    @Test("a leader of a later term hears of what was refused to it, not to an earlier one")
+    func askedAnew() {
+        let fixture = Fixture()
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        _ = run(&role, [.entries([.put(bytes: 200_000, at: 1)])])
+        fixture.disk.capacity = 0
+        _ = run(&role, [.snapshotWanted(2)])
+        fixture.disk.capacity = .max
+        var outputs = run(&role, [.snapshotWanted(2)], afterMilliseconds: 100)
+        outputs += run(&role, [], afterMilliseconds: 1_000)
+        #expect(transfers(outputs) == ["2 ready at 1"])
     }
 
     @Test("stopping answers everybody who waits")

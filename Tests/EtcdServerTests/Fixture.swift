@@ -65,6 +65,8 @@ struct FixedConnectivity: PeerConnectivity {
 
 struct Fixture {
     let replica: Replica
+    /// Of the database.
+    let disk: SimulatedDisk
     let v3: V3Keyspace
     let port: KeepingPort
     let handler: RequestHandler
@@ -76,6 +78,7 @@ struct Fixture {
         connectivity: FixedConnectivity = FixedConnectivity(), room: Int = .max,
         disk: SimulatedDisk = SimulatedDisk(), snapshotCount: UInt64 = 100_000
     ) {
+        self.disk = disk
         v3 = emptyKeyspace(on: disk)
         var configuration = ReplicaConfiguration(name: "a", clientURLs: ["http://a:2"])
         configuration.maxRequestBytes = 1_000
@@ -100,6 +103,15 @@ extension Entry {
     static func v2(_ request: V2Request, at index: LogIndex) -> Entry {
         var bytes: [UInt8] = []
         request.encode(into: &bytes)
+        return Entry(term: 1, index: index, data: Bytes(bytes))
+    }
+
+    /// Puts a value of that size into the database, for nobody who waits.
+    static func put(bytes count: Int, at index: LogIndex) -> Entry {
+        let put = PutRequest(key: Bytes("k"), value: Bytes([UInt8](repeating: 7, count: count)))
+        var bytes: [UInt8] = []
+        InternalRaftRequest(header: RequestHeader(id: index.rawValue), kind: .put(put)).encode(
+            into: &bytes)
         return Entry(term: 1, index: index, data: Bytes(bytes))
     }
 }

@@ -86,12 +86,12 @@ struct LoopbackTests {
                 snapshot: Snapshot(
                     metadata: SnapshotMetadata(index: 9, term: 2),
                     data: Bytes([UInt8](repeating: 7, count: 3_000_000))))
-            first.transport.send([message])
+            first.transport.sendSnapshot(message, database: TestImage(bytes: 10))
             let sent = try await first.delegate.wait { !$0.snapshots.isEmpty }
             #expect(sent.snapshots == [true])
             #expect(second.delegate.record.messages == [message])
             await second.stop()
-            first.transport.send([message])
+            first.transport.sendSnapshot(message, database: TestImage(bytes: 10))
             let record = try await first.delegate.wait { $0.snapshots.count == 2 }
             #expect(record.snapshots == [true, false])
             #expect(record.unreachable.contains(2))
@@ -141,7 +141,7 @@ struct LoopbackTests {
     @Test("a lying peer costs its stream, no more", arguments: lies)
     func liar(lie: String) async throws {
         try await withLoops { loops in
-            let handler = LyingHandler(lie: hex(lie))
+            let handler = TellingHandler(frames: [hex(lie)])
             let listener = try await Listener.bind(
                 .tcp(host: "127.0.0.1", port: 0), loops: loops, handler: handler)
             let first = try await LoopbackMember(1, loops: loops)
@@ -155,6 +155,35 @@ struct LoopbackTests {
             await listener.drain(graceMilliseconds: 0)
         }
     }
+
+    @Test("a snapshot that comes over a stream is left out, and what follows it is taken")
+    func snapshotOverStream() async throws {
+        try await withLoops { loops in
+            let heartbeat = Message(.heartbeat, to: 1, from: 2, term: 1)
+            let snapshot = Message(
+                .snapshot, to: 1, from: 2, term: 1,
+                snapshot: Snapshot(metadata: SnapshotMetadata(index: 9, term: 1)))
+            let frames = [snapshot, heartbeat].map { message -> ByteBuffer in
+                var bytes: [UInt8] = []
+                MessageCodec.encode(message, into: &bytes)
+                return ByteBuffer(bytes: bytes)
+            }
+            let listener = try await Listener.bind(
+                .tcp(host: "127.0.0.1", port: 0), loops: loops,
+                handler: TellingHandler(frames: frames))
+            let first = try await LoopbackMember(1, loops: loops)
+            first.transport.add(
+                Member(id: 2, peerURLs: ["http://\(listener.localAddress)"]))
+            // One from each kind of stream.
+            while (first.transport.traffic.first?.receivedFailures ?? 0) < 2 {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let received = try await first.delegate.wait { $0.messages.count >= 2 }
+            #expect(received.messages.allSatisfy { $0 == heartbeat })
+            await first.stop()
+            await listener.drain(graceMilliseconds: 0)
+        }
+    }
 }
 
 private let lies = [
@@ -163,9 +192,10 @@ private let lies = [
     "0000000000000011 0805 1001 1802 20ffffffffffffffffff01",
 ]
 
-/// Answers every stream with the same bytes.
-private struct LyingHandler: HTTPHandler {
-    let lie: ByteBuffer
+/// Says the same on every stream.
+private struct TellingHandler: HTTPHandler {
+    /// Of the message stream.
+    let frames: [ByteBuffer]
 
     func plan(for head: EtcdNet.HTTPRequestHead, responder: any HTTPResponder) -> HTTPBodyPlan {
         .ignore
@@ -173,11 +203,10 @@ private struct LyingHandler: HTTPHandler {
 
     func handle(_ head: EtcdNet.HTTPRequestHead, body: ByteBuffer, responder: any HTTPResponder) {
         responder.start(status: 200, headers: ["X-Server-Version": "3.5.33"])
-        var lie = lie
-        // On the append stream as a full message, so that both meet the same check.
-        if head.target.contains("msgapp") {
-            lie = ByteBuffer(bytes: [2] + Array(lie.readableBytesView))
+        for frame in frames {
+            // On the append stream as a full message, so that both meet the same check.
+            if head.target.contains("msgapp") { responder.write(ByteBuffer(bytes: [2])) }
+            responder.write(frame)
         }
-        responder.write(lie)
     }
 }

@@ -106,6 +106,9 @@ private let refusals: [Refusal] = [
         body: bytes(Message(.heartbeat, to: localID, from: remoteID, term: 3)), status: 204,
         text: ""),
     Refusal(
+        method: "POST", path: "/raft", body: bytes(snapshotMessage), status: 400,
+        text: "wrong raft message type\n"),
+    Refusal(
         method: "POST", path: "/raft/snapshot", status: 400,
         text: "failed to decode raft message (EOF)\n"),
     Refusal(
@@ -121,7 +124,8 @@ private let refusals: [Refusal] = [
         text: "wrong raft message type\n"),
     Refusal(
         method: "POST", path: "/raft/snapshot", changes: ["Content-Length": "1"],
-        body: framed(snapshotMessage), status: 204, text: ""),
+        body: framed(snapshotMessage), status: 500,
+        text: "failed to save KV snapshot (no database follows the message)\n"),
     Refusal(
         method: "POST", path: "/raft/snapshot",
         body: framed(snapshotMessage) + [UInt8](repeating: 7, count: 5_000), status: 204, text: ""),
@@ -207,18 +211,19 @@ struct PeerHTTPHandlerTests {
         }
     }
 
-    @Test("hands posted messages on, but none that a member sends to itself only")
+    @Test("hands posted messages on, but none that a member sends to itself, and no bare snapshot")
     func delivers() async throws {
         let heartbeat = Message(.heartbeat, to: localID, from: remoteID, term: 3)
-        for message in [heartbeat, Message(.hup, to: localID, from: remoteID)] {
+        for message in [heartbeat, Message(.hup, to: localID, from: remoteID), snapshotMessage] {
             let request = Refusal(
-                method: "POST", path: "/raft", body: bytes(message), status: 204, text: "")
-            #expect(try await ask(request).status == 204)
+                method: "POST", path: "/raft", body: bytes(message),
+                status: message.kind == .snapshot ? 400 : 204, text: "")
+            #expect(try await ask(request).status == request.status)
         }
         _ = try await ask(
             Refusal(
-                method: "POST", path: "/raft/snapshot", changes: ["Content-Length": "1"],
-                body: framed(snapshotMessage), status: 204, text: ""))
+                method: "POST", path: "/raft/snapshot", body: framed(snapshotMessage) + [7, 7],
+                status: 204, text: ""))
         #expect(delegate.record.messages == [heartbeat, snapshotMessage])
     }
 }

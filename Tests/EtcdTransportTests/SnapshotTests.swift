@@ -274,7 +274,16 @@ struct SnapshotTests {
         }
     }
 
-    @Test("who must send a database and does not is refused", arguments: posts)
+    @Test("a snapshot without its database is not sent")
+    func alone() async throws {
+        try await withMembers(files: MemorySnapshots()) { first, _ in
+            first.transport.send([snapshotMessage(index: 9)])
+            first.transport.sendSnapshot(snapshotMessage(index: 10), database: nil)
+            #expect(first.delegate.record.snapshots == [false, false])
+        }
+    }
+
+    @Test("whoever sends a snapshot without its database is refused", arguments: posts)
     func answers(_ case: SnapshotPost) async throws {
         let files = MemorySnapshots()
         try await withMembers(files: files) { _, second in
@@ -287,8 +296,7 @@ struct SnapshotTests {
             #expect(answer.contains("X-Etcd-Cluster-Id: c1\r\n"))
             let record = try await settled(files)
             let isTaken = `case`.status == 204
-            let isKept = isTaken && `case`.databaseBytes > 0
-            #expect(record.databases[5] == (isKept ? `case`.database : nil))
+            #expect(record.databases[5] == (isTaken ? `case`.database : nil))
             #expect(second.delegate.record.messages.count == (isTaken ? 1 : 0))
         }
     }
@@ -314,7 +322,7 @@ struct SnapshotPost: Sendable {
 
 private let missing = "failed to save KV snapshot (no database follows the message)\n"
 private let posts = [
-    SnapshotPost(status: 204),
+    SnapshotPost(status: 500, text: missing),
     SnapshotPost(databaseBytes: 10, status: 204),
     SnapshotPost(isChunked: true, databaseBytes: 300_000, status: 204),
     SnapshotPost(isChunked: true, status: 500, text: missing),

@@ -65,6 +65,25 @@ import Testing
         #expect(try fixture.validSnapshots() == [WALSnapshot(index: 0, term: 0), noted])
     }
 
+    @Test func aRaisedCommitMakesASnapshotValid() throws {
+        let fixture = LogFixture()
+        let wal = try fixture.create()
+        try wal.append(
+            entries: entries(1...9, term: 2), hardState: state(2, commit: 5, vote: 3),
+            mustSync: true)
+        try wal.raiseCommit(to: 8)
+        try wal.saveSnapshot(WALSnapshot(index: 8, term: 2))
+        let writes = fixture.fileSystem.writes
+        try wal.raiseCommit(to: 7)
+        #expect(fixture.fileSystem.writes == writes)
+        fixture.fileSystem.losePower()
+        #expect(
+            try fixture.validSnapshots() == [
+                WALSnapshot(index: 0, term: 0), WALSnapshot(index: 8, term: 2),
+            ])
+        #expect(try fixture.contents(at: 8, term: 2).hardState == state(2, commit: 8, vote: 3))
+    }
+
     @Test(arguments: [
         (LogIndex(4), Term(1), WALError.Kind.snapshotNotFound), (5, 2, .corrupt),
     ])

@@ -81,9 +81,28 @@ struct RawNodeTests {
         #expect(first.committed.map(\.kind) == [.normal, .confChange])
         let isStillBusy = bench.member.node.hasReady
         #expect(!isStillBusy)
-        let state = bench.member.node.applyConfChange(ConfChangeText.parse("~2"))
+        let state = bench.member.node.applyConfChange(ConfChangeText.parse("~2"), at: 3)
         #expect(state == ConfState(voters: [1], learners: [2]))
         #expect(bench.member.node.ready().committed.map(\.data) == [Bytes("b")])
+    }
+
+    @Test("a change that a snapshot has overtaken changes nothing any more")
+    func overtakenChange() {
+        let bench = Bench(2)
+        let change = Entry(term: 1, index: 1, kind: .confChange, data: Bytes("-3"))
+        bench.member.node.step(
+            Message(.append, to: 2, from: 1, term: 1, entries: [change], commit: 1))
+        bench.member.node.persisted(bench.member.node.ready().number)
+        #expect(bench.member.node.ready().committed == [change])
+        let later = ConfState(voters: [1, 2, 3], learners: [4])
+        bench.member.node.step(
+            Message(
+                .snapshot, to: 2, from: 1, term: 1,
+                snapshot: Snapshot(
+                    metadata: SnapshotMetadata(confState: later, index: 9, term: 1))))
+        let state = bench.member.node.applyConfChange(ConfChangeText.parse("-3"), at: 1)
+        #expect(state == nil)
+        #expect(bench.status.confState == later)
     }
 
     @Test("the log of a new cluster forms its first configuration, member by member")
@@ -214,13 +233,26 @@ struct RawNodeTests {
         bench.member.node.reportSnapshot(3, succeeded: false)
         refuse()
         #expect(bench.member.snapshotsWanted == [3, 3])
-        bench.member.node.provideSnapshot(bench.member.currentSnapshot, to: 3)
+        let isSent = bench.member.node.provideSnapshot(bench.member.currentSnapshot, to: 3)
+        #expect(isSent)
         #expect(bench.collect().map(\.kind) == [.snapshot])
         // Nothing else goes there until it has arrived.
         try bench.member.node.propose([Bytes("b")])
         #expect(bench.collect().map(\.to) == [2])
         let next = bench.acknowledge(from: 3, index: 4)
         #expect(next.first { $0.to == 3 }?.index == 4)
+    }
+
+    @Test("a snapshot that nobody waits for is not sent, and the driver is told so")
+    func snapshotNotWanted() {
+        let bench = Bench()
+        let snapshot = bench.member.currentSnapshot
+        let isSentByFollower = bench.member.node.provideSnapshot(snapshot, to: 3)
+        bench.lead()
+        let isSentUnasked = bench.member.node.provideSnapshot(snapshot, to: 3)
+        let isSentToStranger = bench.member.node.provideSnapshot(snapshot, to: 9)
+        #expect(!isSentByFollower && !isSentUnasked && !isSentToStranger)
+        #expect(bench.collect().isEmpty)
     }
 
     @Test("kinds that are local to a member are ignored when they come from a peer")

@@ -160,7 +160,8 @@ final class TestMember {
         case .normal:
             if !entry.data.isEmpty { appliedData.append(entry.data.text) }
         case .confChange, .confChangeV2:
-            confState = node.applyConfChange(ConfChangeText.parse(entry.data.text))
+            let change = ConfChangeText.parse(entry.data.text)
+            if let state = node.applyConfChange(change, at: entry.index) { confState = state }
         }
         onApply(entry, stateHash)
     }

@@ -1,0 +1,125 @@
+//  The consensus role fed by hand: what it holds back, for whom, and until when.
+
+import EtcdProto
+import EtcdServer
+import Raft
+import RuntimeCore
+import Testing
+
+@Suite("Consensus role")
+struct ConsensusRoleTests {
+    // MARK: the log in memory
+
+    @Test("a snapshot that is not sent holds up no compaction", arguments: [3, 9] as [MemberID])
+    func snapshotNotSent(peer: MemberID) {
+        let bench = ConsensusBench()
+        bench.lead()
+        let outputs = bench.settle([.snapshotReady(bench.snapshot, peer: peer)])
+        #expect(outputs.sent.isEmpty)
+        bench.write()
+        bench.tick()
+        #expect(bench.receive(Message(.heartbeatResponse, from: 3)).snapshotsWanted == [3])
+    }
+
+    @Test("what follows a snapshot on its way is kept, until its receiver is removed")
+    func receiverRemoved() {
+        let bench = ConsensusBench(voters: [1, 2], learners: [3, 4])
+        bench.lead()
+        let outputs = bench.sendSnapshot(to: 3)
+        #expect(outputs.snapshotsWanted == [3])
+        #expect(outputs.sent.map(\.kind) == [.snapshot])
+        bench.write()
+        bench.tick()
+        let kept = bench.receive(Message(.heartbeatResponse, from: 4))
+        #expect(kept.snapshotsWanted.isEmpty)
+        #expect(kept.sent.map(\.kind) == [.append])
+        bench.write(.confChange(ConfChange(id: 0, kind: .removeNode, node: 3)))
+        bench.tick()
+        #expect(bench.receive(Message(.heartbeatResponse, from: 4)).snapshotsWanted == [4])
+    }
+
+    @Test("a follower keeps nothing for the snapshots that it sent as a leader")
+    func steppedDown() {
+        let bench = ConsensusBench()
+        bench.lead()
+        #expect(bench.sendSnapshot(to: 3).sent.map(\.kind) == [.snapshot])
+        let last = bench.lastIndex
+        bench.receive(
+            Message(
+                .append, from: 2, term: 3, logTerm: 2, index: last,
+                entries: [Entry(term: 3, index: last.next)], commit: last.next))
+        bench.tick()
+        // It leads again, and member 3 has nothing yet.
+        bench.receive(Message(.timeoutNow, from: 2))
+        bench.win()
+        let outputs = bench.receive(
+            Message(.appendResponse, from: 3, index: last.next, reject: true, rejectHint: 1))
+        #expect(outputs.snapshotsWanted == [3])
+    }
+
+    // MARK: membership
+
+    @Test("a membership change that a snapshot overtakes leaves the snapshot's members in force")
+    func overtakenChange() {
+        let bench = ConsensusBench()
+        bench.isApplying = false
+        let change = ConfChange(id: 0, kind: .removeNode, node: 3)
+        let entry = Entry(
+            term: 2, index: 2, kind: .confChange, data: Bytes(change.encoded))
+        let handed = bench.receive(
+            Message(
+                .append, from: 2, term: 2, logTerm: 1, index: 1, entries: [entry], commit: 2))
+        #expect(handed.applied == [entry])
+        let later = SnapshotMetadata(
+            confState: ConfState(voters: [1, 2, 3], learners: [4]), index: 20, term: 2)
+        let arrived = bench.receive(
+            Message(.snapshot, from: 2, snapshot: Snapshot(metadata: later)))
+        #expect(arrived.isEmpty)
+        let outputs = bench.settle([
+            .confChangeApplied(ConfChangeV2(change), index: 2), .applied(2),
+        ])
+        #expect(outputs.confStates.isEmpty)
+        #expect(outputs.restored.map(\.metadata) == [later])
+        let votes = bench.settle([.campaign]).sent.filter { $0.kind == .vote }
+        #expect(votes.map(\.to) == [2, 3])
+    }
+
+    // MARK: what waits
+
+    @Test("the answer to a round of reads starts the next round in the same run")
+    func nextRound() throws {
+        let bench = ConsensusBench()
+        bench.lead()
+        let first = bench.run([.readBarrier(id: 1, expires: ConsensusBench.never)]).sent
+        let context = try #require(first.first).context
+        #expect(bench.run([.readBarrier(id: 2, expires: ConsensusBench.never)]).isEmpty)
+        let answer = Message(
+            .heartbeatResponse, to: 1, from: 2, term: bench.status.term, context: context)
+        let outputs = bench.run([.messages([answer])])
+        #expect(outputs.confirmedReads == [1])
+        #expect(outputs.sent.map(\.kind) == [.heartbeat, .heartbeat])
+        #expect(outputs.sent.allSatisfy { $0.context != context && !$0.context.isEmpty })
+        #expect(bench.run([.messages([answer])]).isEmpty)
+    }
+
+    @Test("a leader that appears gets what was held for it in the same run")
+    func leaderAppears() {
+        let bench = ConsensusBench()
+        let held = bench.run([
+            .propose(ConsensusBench.proposal()),
+            .readBarrier(id: 2, expires: ConsensusBench.never),
+        ])
+        #expect(held.isEmpty)
+        let outputs = bench.run([.messages([Message(.heartbeat, to: 1, from: 2, term: 2)])])
+        #expect(outputs.sent.map(\.kind) == [.heartbeatResponse, .propose, .readIndex])
+    }
+
+    @Test("a member that wins an election takes what it has held in the same run")
+    func ownElection() {
+        let bench = ConsensusBench()
+        bench.settle([.campaign])
+        #expect(bench.run([.propose(ConsensusBench.proposal())]).isEmpty)
+        let vote = Message(.voteResponse, to: 1, from: 2, term: bench.status.term)
+        #expect(bench.run([.messages([vote])]).written.map(\.data) == [Bytes.empty, Bytes("x")])
+    }
+}
