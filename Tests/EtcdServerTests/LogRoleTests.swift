@@ -109,7 +109,7 @@ struct LogRoleTests {
     @Test("a log whose disk fails while it is to be closed says both")
     func failsWhileClosing() throws {
         let bench = try LogBench()
-        bench.disk.failsNextSync = true
+        bench.disk.syncsBeforeFailure = 0
         #expect(bench.run([append(1, bytes: 10), .close]) == ["failed", "closed"])
     }
 }
