@@ -20,6 +20,7 @@ struct HealthCheckResponse: ProtobufMessage {
     static let messageName = "grpc.health.v1.HealthCheckResponse"
 
     struct ServingStatus: OpenEnum {
+        static let enumName = "grpc.health.v1.HealthCheckResponse.ServingStatus"
         static let unknown = Self(rawValue: 0)
         static let serving = Self(rawValue: 1)
         static let notServing = Self(rawValue: 2)
