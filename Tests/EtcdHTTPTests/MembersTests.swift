@@ -1,5 +1,6 @@
 //  /v2/members, /v2/machines and /v2/stats (spec http-v2 sections 5 and 6).
 
+import EtcdAuth
 import EtcdMembership
 import EtcdProto
 import EtcdServer
