@@ -3,6 +3,7 @@
 
 import EtcdProto
 import EtcdServer
+import LoneMember
 import NIOCore
 import NIOEmbedded
 import Raft

@@ -3,6 +3,7 @@
 import EtcdEdge
 import EtcdProto
 import EtcdServer
+import LoneMember
 import NIOCore
 import NIOEmbedded
 import RuntimeCore

@@ -2,6 +2,7 @@
 
 import EtcdProto
 import EtcdServer
+import LoneMember
 import Testing
 
 @testable import EtcdGRPC

@@ -2,6 +2,7 @@
 //  calls with a single request, which 3.5 never answers.
 
 import EtcdNet
+import LoneMember
 import NIOCore
 import NIOEmbedded
 import Testing

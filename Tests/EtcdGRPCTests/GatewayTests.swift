@@ -3,6 +3,7 @@
 import EtcdNet
 import EtcdProto
 import EtcdServer
+import LoneMember
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1

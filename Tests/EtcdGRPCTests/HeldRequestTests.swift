@@ -3,6 +3,7 @@
 
 import EtcdNet
 import EtcdProto
+import LoneMember
 import NIOCore
 import NIOEmbedded
 import RuntimeCore

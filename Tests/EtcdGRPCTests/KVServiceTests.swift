@@ -2,6 +2,7 @@
 
 import EtcdEdge
 import EtcdProto
+import LoneMember
 import NIOCore
 import NIOEmbedded
 import RuntimeCore

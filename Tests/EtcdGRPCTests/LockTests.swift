@@ -4,6 +4,7 @@
 import EtcdEdge
 import EtcdProto
 import EtcdServer
+import LoneMember
 import Protobuf
 import RuntimeCore
 import Testing
