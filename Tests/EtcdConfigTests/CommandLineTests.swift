@@ -155,13 +155,19 @@ struct CommandLineTests {
     @Test(
         "is shown without secrets",
         arguments: [
-            (["e", "--discovery-user", "u:p", "--name=x"], ["e", "--discovery-user", "***", "--name=x"]),
+            (
+                ["e", "--discovery-user", "u:p", "--name=x"],
+                ["e", "--discovery-user", "***", "--name=x"]
+            ),
             (["e", "-discovery-password=p", "y"], ["e", "-discovery-password=***", "y"]),
             (
                 ["e", "--discovery", "http://u:p@h/t", "--force-new-cluster", "z"],
                 ["e", "--discovery", "http://***@h/t", "--force-new-cluster", "z"]
             ),
-            (["e", "gateway", "start", "--unknown", "v"], ["e", "gateway", "start", "--unknown", "v"]),
+            (
+                ["e", "gateway", "start", "--unknown", "v"],
+                ["e", "gateway", "start", "--unknown", "v"]
+            ),
             (["e", "--discovery-password"], ["e", "--discovery-password"]),
         ])
     func shown(words: [String], expected: [String]) {

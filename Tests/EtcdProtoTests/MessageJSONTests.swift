@@ -85,8 +85,8 @@ struct MessageJSONTests {
         "a request is read in every form the gateway takes",
         arguments: [
             #"{"key":"YQ==","range_end":"Yg==","limit":"5","sort_order":"DESCEND"}"#,
-            #"{"key":"YQ","rangeEnd":"Yg","limit":5,"sortOrder":2}"#,
-            #"{"key":"YQ==","range_end":"eA==","rangeEnd":"Yg","limit":5,"sort_order":2}"#,
+            #"{"key":"YQ==","rangeEnd":"Yg==","limit":5,"sortOrder":2}"#,
+            #"{"key":"YQ==","range_end":"eA==","rangeEnd":"Yg==","limit":5,"sort_order":2}"#,
             #"{"key":"eA==","key":"YQ==","range_end":"Yg==","limit":5,"sortOrder":2,"x":[{}]}"#,
             """
              { "sort_order" : "DESCEND" , "limit":5, "revision":null, "serializable":false,
@@ -121,7 +121,7 @@ struct MessageJSONTests {
     func transaction() throws {
         let text = """
             {"compare":[{"result":"GREATER","target":"CREATE","key":"YQ==","createRevision":"0"}],
-             "success":[{"requestPut":{"key":"YQ==","value":"-_8="}},
+             "success":[{"requestPut":{"key":"YQ==","value":"+/8="}},
                         {"request_txn":{"failure":[{"request_delete_range":{"key":"Yg=="}}]}}],
              "failure":null}
             """
@@ -168,7 +168,10 @@ struct MessageJSONTests {
     @Test(
         "what does not fit is an error in Go's words",
         arguments: [
-            (#"[]"#, "json: cannot unmarshal array into Go value of type map[string]json.RawMessage"),
+            (
+                #"[]"#,
+                "json: cannot unmarshal array into Go value of type map[string]json.RawMessage"
+            ),
             (
                 #"{"compare":{}}"#,
                 "json: cannot unmarshal object into Go value of type []json.RawMessage"

@@ -175,7 +175,7 @@ struct ApplyRoleTests {
         outputs += run(&role, [], afterMilliseconds: 1_200)
         #expect(transfers(outputs) == ["2 failed"])
         fixture.disk.capacity = .max
-        outputs = run(&role, [.snapshotWanted(2)], afterMilliseconds: 1_200)
+        outputs = run(&role, [.snapshotWanted(2)], afterMilliseconds: 2_000)
         #expect(transfers(outputs) == ["2 ready at 1"])
     }
 
@@ -187,8 +187,9 @@ struct ApplyRoleTests {
         fixture.disk.capacity = 0
         _ = run(&role, [.snapshotWanted(2)])
         fixture.disk.capacity = .max
-        var outputs = run(&role, [.snapshotWanted(2)], afterMilliseconds: 100)
-        outputs += run(&role, [], afterMilliseconds: 1_000)
+        // No attempt is made before.
+        var outputs = run(&role, [.snapshotWanted(2)], afterMilliseconds: 500)
+        outputs += run(&role, [], afterMilliseconds: 1_200)
         #expect(transfers(outputs) == ["2 ready at 1"])
     }
 

