@@ -1,6 +1,6 @@
 //  Verification in place of the TLS library's: for authorities that are not their own, when only an
-//  authority between the root and the leaves is trusted (Go takes it as an anchor; the library wants
-//  the root), and where the whole chain is to be looked at.
+//  authority between the root and the leaves is trusted (Go takes it as an anchor; the library
+//  wants the root), and where the whole chain is to be looked at.
 
 import NIOCore
 import NIOSSL

@@ -53,7 +53,8 @@ package enum RequestChecks {
         }
     }
 
-    /// Only ranges in both branches, and in those of nested transactions: needs no place in the log.
+    /// Only ranges in both branches, those of nested transactions included: needs no place in the
+    /// log.
     package static func isReadOnly(_ request: TxnRequest) -> Bool {
         func isRead(_ operation: RequestOp) -> Bool {
             switch operation.request {

@@ -1,5 +1,5 @@
-//  Every method of the v3 API on a whole member: calls in any number and state, any message in them,
-//  the clients gone in the end.
+//  Every method of the v3 API on a whole member: calls in any number and state, any message in
+//  them, the clients gone in the end.
 
 import EtcdEdge
 import EtcdMembership
@@ -98,7 +98,7 @@ private final class ServiceRun {
     private let table: V3MethodTable
     private var wires: [AnyWire] = []
     private var rest: ArraySlice<UInt8>
-    /// What the clients may call themselves; the second one comes into being when an input makes it.
+    /// What the clients may call themselves.
     private static let tokens: [String?] = [nil, "", "a.1", "x"]
 
     init(_ input: [UInt8]) {
