@@ -79,7 +79,12 @@ package final class Database {
                 path, options.isReadOnly ? .read : .readWrite, permissions: options.permissions)
         }
         do throws(BoltError) {
-            try fileStep { () throws(FileError) in try file.lock() }
+            try fileStep { () throws(FileError) in
+                try file.lock()
+                // A process that was killed may have left a meta that only the system's cache
+                // holds; what it has freed would be written to before it is durable.
+                if !options.isReadOnly { try file.sync() }
+            }
             return try open(file, path: path, options: options)
         } catch {
             file.close()

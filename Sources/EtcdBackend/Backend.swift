@@ -40,7 +40,8 @@ package final class Backend {
     /// A rename whose directory could not be synced: nothing is committed to a file that might
     /// not be there after a crash.
     private var directoryIsUnsynced = false
-    private var pendingBytes = 0
+    /// Keys and values of those writes.
+    package private(set) var pendingBytes = 0
     /// When the pending writes are to be committed; `nil` until `commitIfDue` has seen them.
     private var deadline: Instant?
     /// After a failure: not before this.

@@ -221,6 +221,10 @@ struct V3Housekeeping {
         } catch {
             pause(after: error, now)
             guard error.isNoSpace else { return "the database cannot be written: \(error)" }
+            guard keyspace.backend.pendingBytes <= keyspace.settings.backlogBytesMax else {
+                return "the database cannot be written, and more waits for it than memory may "
+                    + "hold: \(error)"
+            }
             if !status.isDatabaseFull {
                 logger.error(
                     "disk is full: the database lags behind the log until there is room again",

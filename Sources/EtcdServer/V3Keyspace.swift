@@ -53,6 +53,8 @@ package final class V3Keyspace {
         package var commitMilliseconds: UInt64
         package var commitOperations: Int
         package var bcryptCost: Int
+        /// Writes that wait in memory for a disk that is full: beyond this the member stops.
+        package var backlogBytesMax: Int
         package var tokens: TokenKind
 
         package init(
@@ -62,7 +64,8 @@ package final class V3Keyspace {
             watchProgressMilliseconds: UInt64 = 600_000,
             watchFragmentBytes: Int = Limits.requestBytesMax + 512 << 10,
             commitMilliseconds: UInt64 = 100, commitOperations: Int = 10_000,
-            bcryptCost: Int = 10, tokens: TokenKind = .simple(seconds: 300)
+            bcryptCost: Int = 10, backlogBytesMax: Int = Limits.databaseBacklogBytesMax,
+            tokens: TokenKind = .simple(seconds: 300)
         ) {
             self.quotaBytes = quotaBytes
             self.compactionBatch = compactionBatch
@@ -75,6 +78,7 @@ package final class V3Keyspace {
             self.commitMilliseconds = commitMilliseconds
             self.commitOperations = commitOperations
             self.bcryptCost = bcryptCost
+            self.backlogBytesMax = backlogBytesMax
             self.tokens = tokens
         }
     }

@@ -64,6 +64,9 @@ package enum Limits {
     package static let versionNegotiationMilliseconds: UInt64 = 4_000
     /// Period of purging old snapshot and log files (etcd's value).
     package static let purgeMilliseconds: UInt64 = 30_000
+    /// Applied writes that a full disk keeps out of the database, on a member that takes them
+    /// from others. Its log has them all; stopping is better than being killed for memory.
+    package static let databaseBacklogBytesMax = 512 << 20
     /// Passwords that wait to be hashed or compared, each for a good part of a second's tenth: no
     /// more than two threads manage within the time limit of a request.
     package static let passwordWorkMax = 256

@@ -144,4 +144,28 @@ struct FirstStartTests {
         losePower()
         #expect(try open().entries.last == last)
     }
+
+    @Test(
+        "what a killed process has left in its database is durable before it counts",
+        arguments: 0..<2)
+    func unsyncedDatabase(syncs: Int) throws {
+        try makeDatabase(applied: 5)
+        let backend = try openDatabase()
+        DatabaseRecords.setApplied(9, 1, ConfState(), in: backend)
+        // What has been written by then stays in the system's cache.
+        disk.syncsBeforeFailure = syncs
+        #expect(throws: BackendError.self) { try backend.commit() }
+        disk.endProcess()
+        let again = try openDatabase()
+        let seen = DatabaseRecords.appliedIndex(in: again)
+        #expect(seen == (syncs == 0 ? 5 : 9))
+        losePower()
+        #expect(DatabaseRecords.appliedIndex(in: try openDatabase()) == seen)
+    }
+
+    private func openDatabase() throws -> Backend {
+        try Backend.open(
+            path: directory.database, in: disk, buckets: V3Keyspace.buckets,
+            settings: Backend.Settings())
+    }
 }

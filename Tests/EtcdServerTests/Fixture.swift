@@ -76,10 +76,11 @@ struct Fixture {
     init(
         members: [Member] = [Member(id: 1, peerURLs: ["http://a:1"], name: "a")],
         connectivity: FixedConnectivity = FixedConnectivity(), room: Int = .max,
-        disk: SimulatedDisk = SimulatedDisk(), snapshotCount: UInt64 = 100_000
+        disk: SimulatedDisk = SimulatedDisk(), snapshotCount: UInt64 = 100_000,
+        settings: V3Keyspace.Settings = V3Keyspace.Settings()
     ) {
         self.disk = disk
-        v3 = emptyKeyspace(on: disk)
+        v3 = emptyKeyspace(on: disk, settings: settings)
         var configuration = ReplicaConfiguration(name: "a", clientURLs: ["http://a:2"])
         configuration.maxRequestBytes = 1_000
         configuration.snapshotCount = snapshotCount

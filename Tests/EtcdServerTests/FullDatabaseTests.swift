@@ -66,6 +66,24 @@ struct FullDatabaseTests {
         #expect(fixture.v3.backend.pendingOperations == 0)
     }
 
+    @Test("a member that must take others' writes stops before they fill its memory")
+    func backlog() {
+        let fixture = Fixture(
+            disk: disk, settings: V3Keyspace.Settings(backlogBytesMax: 250_000))
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        disk.capacity = 0
+        run(&role, at: 0, [put(at: 1), put(at: 2)])
+        let within = run(&role, at: 100)
+        #expect(!fails(within))
+        run(&role, at: 200, [put(at: 3)])
+        let beyond = run(&role, at: 600)
+        #expect(fails(beyond))
+    }
+
+    private func fails(_ outputs: [ApplyOutput]) -> Bool {
+        outputs.contains { if case .event(.failed) = $0 { true } else { false } }
+    }
+
     @Test("log and database speak for themselves alone")
     func independence() {
         let fixture = Fixture(disk: disk)

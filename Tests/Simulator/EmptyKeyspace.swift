@@ -6,13 +6,15 @@ import Raft
 import RuntimeCore
 
 /// A new one, as a member has it at its first start.
-package func emptyKeyspace(on disk: SimulatedDisk = SimulatedDisk()) -> V3Keyspace {
+package func emptyKeyspace(
+    on disk: SimulatedDisk = SimulatedDisk(), settings: V3Keyspace.Settings = V3Keyspace.Settings()
+) -> V3Keyspace {
     let directory = DataDirectory(root: "/data", walDirectory: "")
     do {
         try disk.createDirectory(directory.snapshots, permissions: 0o700)
         return try Bootstrap.openKeyspace(
             directory, in: disk, snapshot: SnapshotMetadata(index: 0, term: 0),
-            cluster: Cluster(), settings: V3Keyspace.Settings(), random: RandomSource(seed: 1))
+            cluster: Cluster(), settings: settings, random: RandomSource(seed: 1))
     } catch {
         preconditionFailure("an empty key space cannot be made: \(error)")
     }
