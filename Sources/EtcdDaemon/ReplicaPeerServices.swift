@@ -35,16 +35,17 @@ struct ReplicaPeerServices: PeerServices {
         }
         switch answer {
         case .here(let response): done(renewal(response))
-        case .afterCheckpoint(_, let response):
+        case .afterCheckpoint(let request, let response):
             waiting?.whenReplied { reply in
+                if reply == nil { handler.forget(request) }
                 if case .v3(.success)? = reply {
                     done(renewal(response))
                 } else {
                     done(.failure(.timeout))
                 }
             }
-        case .afterBarrier:
-            whenConfirmed(waiting) { isConfirmed in
+        case .afterBarrier(let request):
+            whenConfirmed(request, waiting) { isConfirmed in
                 guard isConfirmed else { return done(.failure(.notPrimary)) }
                 renew(id, isConfirmed: true, done)
             }
@@ -55,11 +56,12 @@ struct ReplicaPeerServices: PeerServices {
     /// Waits for a barrier, but not long: a leader that stands still may have been deposed, and
     /// whoever asks can look for the next one meanwhile.
     private func whenConfirmed(
-        _ waiting: OneReply?, _ body: @escaping @Sendable (Bool) -> Void
+        _ request: RequestID, _ waiting: OneReply?, _ body: @escaping @Sendable (Bool) -> Void
     ) {
         let soon = TimeAmount.milliseconds(ReplicaPeerServices.confirmMilliseconds)
         loop.scheduleTask(in: soon) { [weak waiting] in waiting?.give(nil) }
         waiting?.whenReplied { reply in
+            if reply == nil { handler.forget(request) }
             if case .barrier? = reply { body(true) } else { body(false) }
         }
     }
@@ -81,8 +83,10 @@ struct ReplicaPeerServices: PeerServices {
                 waiting = reply
                 return reply.address
             }
-            guard case .afterBarrier = answer else { return done(remaining(answer)) }
-            whenConfirmed(waiting) { isConfirmed in
+            guard case .afterBarrier(let barrier) = answer else {
+                return done(remaining(answer))
+            }
+            whenConfirmed(barrier, waiting) { isConfirmed in
                 guard isConfirmed else { return done(.failure(.notPrimary)) }
                 done(
                     remaining(

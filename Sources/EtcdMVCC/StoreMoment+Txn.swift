@@ -130,8 +130,7 @@ extension StoreMoment {
         for operation in plan.operations(of: request) {
             switch operation.request {
             case .range(let request):
-                let answer = try range(request, bytesMax: budget.bytesLeft)
-                budget.spend(answer.kvs.encodedBytes)
+                let answer = try self.range(request, &budget)
                 response.responses.append(ResponseOp(response: .range(answer)))
             case .txn(let inner):
                 let answer = try readTxn(inner, nested.removeFirst(), &budget)
@@ -143,6 +142,21 @@ extension StoreMoment {
             }
         }
         return response
+    }
+}
+
+extension StoreMoment {
+    private func range(
+        _ request: RangeRequest, _ budget: inout AnswerBudget
+    ) throws(MVCCError) -> RangeResponse {
+        do throws(MVCCError) {
+            let answer = try range(request, bytesMax: budget.bytesLeft)
+            budget.spend(answer.kvs.encodedBytes)
+            return answer
+        } catch {
+            guard case .answerTooLarge = error else { throw error }
+            throw .answerTooLarge(bytesMax: budget.bytesMax)
+        }
     }
 }
 

@@ -9,6 +9,8 @@ import X509
 
 struct AnchorVerifier: Sendable {
     private let anchors: CertificateStore
+    /// The same in DER. A certificate that is itself an anchor needs nobody else's word.
+    private let trusted: Set<[UInt8]>
 
     /// `nil` when every certificate has signed itself, so that the library can do it, unless it is
     /// needed anyway.
@@ -17,6 +19,7 @@ struct AnchorVerifier: Sendable {
             let parsed = try authorities.map { try Certificate(derEncoded: $0.toDERBytes()) }
             if !isNeeded, parsed.allSatisfy({ $0.issuer == $0.subject }) { return nil }
             anchors = CertificateStore(parsed)
+            trusted = Set(try authorities.map { try $0.toDERBytes() })
         } catch {
             throw TLSError("x509: malformed certificate of an authority: \(error)")
         }
@@ -29,24 +32,58 @@ struct AnchorVerifier: Sendable {
         _ shown: [NIOSSLCertificate], isClient: Bool,
         _ promise: EventLoopPromise<NIOSSLVerificationResult>
     ) {
-        let anchors = anchors
         promise.completeWithTask {
-            await Self.isValid(shown, isClient: isClient, anchors) ? .certificateVerified : .failed
+            await isValid(shown, isClient: isClient) ? .certificateVerified : .failed
         }
     }
 
-    private static func isValid(
-        _ shown: [NIOSSLCertificate], isClient: Bool, _ anchors: CertificateStore
-    ) async -> Bool {
+    private func isValid(_ shown: [NIOSSLCertificate], isClient: Bool) async -> Bool {
         guard
             let chain = try? shown.map({ try Certificate(derEncoded: $0.toDERBytes()) }),
             let leaf = chain.first, let facts = try? PeerCertificate(shown[0]),
             isClient ? facts.suits.client : facts.suits.server
         else { return false }
-        var verifier = Verifier(rootCertificates: anchors) { RFC5280Policy() }
+        if let bytes = try? shown[0].toDERBytes(), trusted.contains(bytes) {
+            return TLSFailure.expiry(of: shown[0]) == nil
+        }
+        var verifier = Verifier(rootCertificates: anchors) {
+            RFC5280Policy()
+            UsagePolicy(isClient: isClient)
+        }
         let result = await verifier.validate(
             leaf: leaf, intermediates: CertificateStore(chain.dropFirst()))
         if case .validCertificate = result { return true }
         return false
+    }
+}
+
+/// What `RFC5280Policy` leaves out and Go looks at: what each certificate of a chain is for.
+private struct UsagePolicy: VerifierPolicy {
+    private static let certificatePolicies: ASN1ObjectIdentifier = [2, 5, 29, 32]
+
+    let isClient: Bool
+
+    /// Names are compared by whoever asks for one; policies mean nothing to Go.
+    let verifyingCriticalExtensions: [ASN1ObjectIdentifier] = [
+        .X509ExtensionID.extendedKeyUsage, .X509ExtensionID.subjectAlternativeName,
+        certificatePolicies,
+    ]
+
+    func chainMeetsPolicyRequirements(chain: UnverifiedCertificateChain) async
+        -> PolicyEvaluationResult
+    {
+        for (position, certificate) in chain.enumerated() {
+            guard let purposes = try? certificate.extensions.extendedKeyUsage.map(isMeant) ?? true,
+                let signs = try? certificate.extensions.keyUsage.map(\.keyCertSign) ?? true
+            else { return .failsToMeetPolicy(reason: "a malformed usage") }
+            if !purposes || (position > 0 && !signs) {
+                return .failsToMeetPolicy(reason: "incompatible key usage")
+            }
+        }
+        return .meetsPolicy
+    }
+
+    private func isMeant(_ usages: ExtendedKeyUsage) -> Bool {
+        usages.contains(.any) || usages.contains(isClient ? .clientAuth : .serverAuth)
     }
 }

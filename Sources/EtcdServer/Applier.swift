@@ -112,11 +112,10 @@ struct Applier {
         var applier = V3Applier(
             keyspace: v3, members: members, status: status, now: now.monotonic, index: index,
             hasWaiter: address != nil)
-        guard let answer = applier.apply(request) else {
-            return .failed("log entry \(index): a request of no kind")
-        }
-        if let damage = applier.damage {
-            return .failed("log entry \(index): \(damage)")
+        let answer = applier.apply(request)
+        guard let answer, applier.damage == nil else {
+            if let address { replies.add(address, .failed(.stopped)) }
+            return .failed("log entry \(index): \(applier.damage ?? "a request of no kind")")
         }
         note(request, answer)
         switch answer {

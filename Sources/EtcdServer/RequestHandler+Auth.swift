@@ -71,10 +71,6 @@ extension RequestHandler {
         if request.options?.noPassword == true {
             return deliver(propose(.authUserAdd(request), context, address), address)
         }
-        // Hashing is dear; the log has the last word all the same.
-        if let refusal = refusalOfAdministration(context) {
-            return deliver(.failure(refusal), address)
-        }
         let prepared = request
         hash(password, address) { handler, hash in
             var request = prepared
@@ -89,10 +85,6 @@ extension RequestHandler {
         var request = request
         let password = request.password
         request.password = ""
-        // As for a new user.
-        if let refusal = refusalOfAdministration(context) {
-            return deliver(.failure(refusal), address)
-        }
         let prepared = request
         hash(password, address) { handler, hash in
             var request = prepared

@@ -92,7 +92,7 @@ struct V3Housekeeping {
         announceWatches(&replies)
         let failure = commitIfDue(now.monotonic, &replies)
         publishSpace()
-        return failure
+        return failure ?? backlogFailure
     }
 
     // MARK: watches
@@ -221,10 +221,6 @@ struct V3Housekeeping {
         } catch {
             pause(after: error, now)
             guard error.isNoSpace else { return "the database cannot be written: \(error)" }
-            guard keyspace.backend.pendingBytes <= keyspace.settings.backlogBytesMax else {
-                return "the database cannot be written, and more waits for it than memory may "
-                    + "hold: \(error)"
-            }
             if !status.isDatabaseFull {
                 logger.error(
                     "disk is full: the database lags behind the log until there is room again",
@@ -232,6 +228,14 @@ struct V3Housekeeping {
             }
             return nil
         }
+    }
+
+    /// Set when more waits for a disk that is full than memory may hold.
+    private var backlogFailure: String? {
+        let backend = keyspace.backend
+        guard backend.isOutOfSpace, backend.pendingBytes > keyspace.settings.backlogBytesMax
+        else { return nil }
+        return "the disk of the database is full, and \(backend.pendingBytes) bytes wait for it"
     }
 
     /// After any commit, whether it was due or wanted for a snapshot.

@@ -298,13 +298,13 @@ class Cluster:
         leader = self.leader()
         return [member for member in self.alive() if member is not leader]
 
-    def add(self, name, binary=None, through=None, start=True):
+    def add(self, name, binary=None, through=None, start=True, headers=()):
         """A runtime add: POST /v2/members, then a start with state `existing`."""
         through = through or self.leader()
         member = Member(name, binary, flags=self.flags)
         self.members.append(member)
         answer = settled(lambda: through.request(
-            "POST", "/v2/members", json_body={"peerURLs": [member.peer]}))
+            "POST", "/v2/members", headers=headers, json_body={"peerURLs": [member.peer]}))
         assert answer.status == 201, answer
         named = [f"{m['name']}={url}" for m in through.members() if m["name"]
                  for url in m["peerURLs"]]

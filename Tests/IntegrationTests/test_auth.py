@@ -586,9 +586,13 @@ def test_new_member_and_restart():
         root = (("token", client.call("Authenticate", name="root", password="p").token),)
         for _ in range(60):
             assert client.call("Put", key="k", value="0", metadata=root).ok
-        # Once v2 users are in force, only root may add members.
-        late = cluster.add("late")
-        assert v2_answer(first, ("PUT", "/v2/auth/enable"))[0] == 200
+        # While v3 users are in force and v2 users are not, it takes the root of v3.
+        by_token = [("Authorization", root[0][1])]
+        for path, body in (("/v2/members", {"peerURLs": ["http://h:1"]}), ("/v2/auth/enable", {})):
+            method = "POST" if path == "/v2/members" else "PUT"
+            assert first.request(method, path, json_body=body).status == 401
+        late = cluster.add("late", headers=by_token)
+        assert first.request("PUT", "/v2/auth/enable", headers=by_token).status == 200
         later = Client(late.client)
 
         def check(target, calls):

@@ -341,8 +341,10 @@ def test_promotion_counts(start):
                 harness.eventually(
                     lambda: client.call("MemberPromote", ID=answer.member.ID).ok, 40,
                     "a promotion", pause=0.5)
+                harness.eventually(
+                    lambda: Page(leader)("etcd_server_learner_promote_successes") == 1, 10,
+                    "the promotion in the metrics")
                 page = Page(leader)
-                assert page("etcd_server_learner_promote_successes") == 1
                 assert page("etcd_server_learner_promote_failures", Reason=refused.message) >= 1
             finally:
                 learner.close()

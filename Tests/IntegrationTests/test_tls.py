@@ -36,6 +36,7 @@ class World:
         self.ca = Authority(directory, "ca")
         self.other_ca = Authority(directory, "other-ca")
         self.middle = Authority(directory, "middle", parent=self.ca)
+        self.narrow = Authority(directory, "narrow", parent=self.ca, usage="serverAuth")
         self.fallen = Authority(directory, "fallen", parent=self.ca)
         self.server = self.ca.leaf("server", san=LOCAL, usage=BOTH)
         self.clients = {
@@ -53,6 +54,9 @@ class World:
             "of another host": self.ca.leaf("nowhere", san="DNS:nowhere.invalid"),
             "of another address, this host": self.ca.leaf("mixed", san="IP:192.0.2.1,DNS:localhost"),
             "below an authority between": self.middle.leaf("low", with_chain=True),
+            "critical extensions": self.ca.leaf(
+                "strict", cn="", usage="critical,clientAuth", san="critical,DNS:localhost"),
+            "below an authority for servers": self.narrow.leaf("wide", with_chain=True),
             "below a revoked authority": self.fallen.leaf("deceived", with_chain=True),
             "below an authority not shown": self.middle.leaf("orphan"),
             "none": None,

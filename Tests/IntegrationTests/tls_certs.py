@@ -37,7 +37,7 @@ class Pair:
 class Authority:
     """A certificate authority with a list of what it has revoked."""
 
-    def __init__(self, directory, name, parent=None):
+    def __init__(self, directory, name, parent=None, usage=""):
         self.directory = str(directory)
         self.name = name
         self.cert = os.path.join(self.directory, f"{name}.pem")
@@ -49,8 +49,9 @@ class Authority:
                      "-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
                      directory=self.directory)
         else:
+            limits = [f"extendedKeyUsage={usage}"] if usage else []
             parent._sign(name, name, ["basicConstraints=critical,CA:TRUE",
-                                      "keyUsage=critical,keyCertSign,cRLSign"])
+                                      "keyUsage=critical,keyCertSign,cRLSign", *limits])
         self._revoked = 0
         self._write(f"{name}.index", "")
         self._write(f"{name}.number", "01\n")
