@@ -65,8 +65,9 @@ package struct V2Registry: DiscoveryRegistry {
 
     func waitForNews(after position: UInt64) async throws(RegistryFailure) {
         do throws(RegistryFailure) {
+            // After the last position there is none but 0, which stands for the present.
             _ = try await ask(
-                "GET", "?recursive=true&wait=true&waitIndex=\(position + 1)",
+                "GET", "?recursive=true&wait=true&waitIndex=\(position &+ 1)",
                 timeout: Self.waitTimeout)
         } catch {
             if error == .transient(Self.timedOut) { return }

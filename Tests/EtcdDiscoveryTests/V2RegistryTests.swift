@@ -83,4 +83,15 @@ struct V2RegistryTests {
         let asked = service.asked.withLock { $0 }
         #expect(asked.filter { $0.hasPrefix("PUT") }.count == 2, "\(asked)")
     }
+    @Test("a service that claims to be at the last position is waited for from the present on")
+    func lastPosition() async throws {
+        let service = ForgetfulService(index: .max)
+        try await with(service) { registry in
+            let position = try await registry.registrations().position
+            #expect(position == .max)
+            try await registry.waitForNews(after: position)
+        }
+        #expect(
+            service.asked.withLock { $0.last } == "GET /t?recursive=true&wait=true&waitIndex=0")
+    }
 }
