@@ -8,7 +8,7 @@ import Testing
 @testable import EtcdConfig
 @testable import EtcdDaemon
 
-private struct StandingClock: Clock {
+private struct StandingClock: RuntimeCore.Clock {
     let wall: WallTime
 
     func now() -> Moment { Moment(monotonic: Instant(nanoseconds: 0), wall: wall) }
