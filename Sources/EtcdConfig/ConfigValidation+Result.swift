@@ -24,7 +24,8 @@ extension ConfigValidation {
             advancesInitialElectionTicks: settings.flag("initial-election-tick-advance"),
             maxSnapshots: settings.unsigned("max-snapshots"),
             maxWALs: settings.unsigned("max-wals"),
-            maxRequestBytes: settings.unsigned("max-request-bytes"),
+            maxRequestBytes: min(
+                settings.unsigned("max-request-bytes"), ConfigBounds.requestBytesMax),
             maxLearners: Int(clamping: settings.signed("max-learners")),
             quotaBackendBytes: settings.signed("quota-backend-bytes"),
             compaction: compaction,
@@ -129,21 +130,29 @@ extension ConfigValidation {
         }
         return nil
     }
+}
 
-    /// `auto-compaction-mode` and `auto-compaction-retention`, which have been checked.
-    private var compaction: ServerConfig.Compaction {
-        let retention = settings.text("auto-compaction-retention")
-        let isRevision = settings.text("auto-compaction-mode") == "revision"
-        if let number = Int64(retention) {
-            if number <= 0 { return .off }
-            return isRevision
+extension ServerConfig.Compaction {
+    /// As etcd reads it: a decimal number, of revisions or of hours, or else a duration, which is
+    /// good for hours alone. Without a text there is none.
+    init(retention text: String, mode: String) throws(ValueError) {
+        self = .off
+        if text.isEmpty { return }
+        let isRevision = mode == "revision"
+        if let number = Int64(text), number >= 0 {
+            if number == 0 { return }
+            guard isRevision || number <= ConfigBounds.retentionHoursMax else {
+                throw ValueError(
+                    "\(text) hours are too many, the most are \(ConfigBounds.retentionHoursMax)")
+            }
+            self =
+                isRevision
                 ? .revisions(number) : .periodic(milliseconds: UInt64(number) * 3_600_000)
+            return
         }
-        let nanoseconds = (try? GoSyntax.duration(retention)) ?? 0
-        if nanoseconds <= 0 { return .off }
-        // etcd reads a duration as a number of revisions in that mode: nanoseconds.
-        return isRevision
-            ? .revisions(nanoseconds)
-            : .periodic(milliseconds: UInt64(nanoseconds) / 1_000_000)
+        guard !isRevision, let nanoseconds = try? GoSyntax.duration(text) else {
+            throw ValueError("time: invalid duration \"\(text)\"")
+        }
+        if nanoseconds > 0 { self = .periodic(milliseconds: UInt64(nanoseconds) / 1_000_000) }
     }
 }

@@ -9,6 +9,8 @@ struct ConfigValidation {
     /// What is advertised once the default host has been put in.
     var advertisedPeerURLs: [ConfigURL]
     var advertisedClientURLs: [ConfigURL]
+    /// Off until the settings about it have been read.
+    private(set) var compaction = ServerConfig.Compaction.off
 
     init(_ sources: SettingSources, host: ConfigHost) {
         settings = sources.settings
@@ -136,26 +138,24 @@ struct ConfigValidation {
                 corrections: [settings.line("auto-compaction-mode", "periodic")])
             return
         }
-        let text = settings.text("auto-compaction-retention")
-        if text.isEmpty { return }
-        do {
-            _ = try GoSyntax.signed(text)
+        do throws(ValueError) {
+            compaction = try ServerConfig.Compaction(
+                retention: settings.text("auto-compaction-retention"), mode: mode)
         } catch {
-            do {
-                if mode == "revision" { throw error }
-                _ = try GoSyntax.duration(text)
-            } catch {
-                self.error(
-                    "auto-compaction-retention",
-                    "error parsing CompactionRetention: time: invalid duration \"\(text)\"")
-            }
+            self.error(
+                "auto-compaction-retention", "error parsing CompactionRetention: \(error)")
         }
     }
 }
 
-/// Bounds of single settings, all etcd's.
+/// Bounds of single settings.
 enum ConfigBounds {
     static let electionMillisecondsMax: UInt64 = 50_000
     static let requestBytesAdvised: UInt64 = 10 << 20
     static let quotaBytesAdvised: Int64 = 8 << 30
+    /// Beyond any memory, yet sums and multiples of it do not overflow: whatever is more means no
+    /// bound, and is taken for this.
+    static let requestBytesMax: UInt64 = 1 << 40
+    /// The most hours that a duration can hold.
+    static let retentionHoursMax = Int64.max / 3_600_000_000_000
 }

@@ -145,7 +145,7 @@ final class ProxyService: Sendable {
         -> ProxyHandler.Settings
     {
         // A v3 request as JSON may be a third longer than its content.
-        let requestBytes = Int(clamping: min(config.maxRequestBytes, 1 << 40)) * 2
+        let requestBytes = Int(clamping: config.maxRequestBytes) * 2
         return ProxyHandler.Settings(
             isReadOnly: config.proxy.mode == .readonly, crossOrigins: config.cors,
             bodyBytesMax: max(formBytesMax, requestBytes), exchangesMax: exchangesMax,

@@ -131,7 +131,8 @@ final class RotatingLog: LogDestination {
             names.removeFirst(names.count - rotation.maxBackups)
         }
         guard rotation.maxAgeDays > 0 else { return }
-        let age = Int64(rotation.maxAgeDays) * 86_400 * 1_000_000_000
+        // Nothing is as old as a century: more days would not fit.
+        let age = Int64(min(rotation.maxAgeDays, 36_500)) * 86_400 * 1_000_000_000
         let (stem, ending) = nameParts
         let oldest = timeText(WallTime(unixNanoseconds: now.unixNanoseconds - age))
         for name in names where name < "\(stem)-\(oldest)\(ending)" {

@@ -28,12 +28,15 @@ struct ClusterQueries: Sendable {
     private static let bodyMax = 1 << 20
 
     /// The first answer from any of `urls`, tried in order; `nil` when none answers.
+    ///
+    /// A member that has just come knows of none until the log reaches it: an empty list says
+    /// nothing about the cluster.
     func members(from urls: [String], timeout: TimeAmount) async -> RunningCluster? {
         for url in urls {
             guard let response = await get("/members", at: url, timeout: timeout),
                 let id = response.headers.first(name: "X-Etcd-Cluster-ID"),
                 let clusterID = UInt64(id, radix: 16),
-                let members = try? parseMemberList(bytes(of: response))
+                let members = try? parseMemberList(bytes(of: response)), !members.isEmpty
             else { continue }
             return RunningCluster(members: members, clusterID: clusterID)
         }

@@ -55,8 +55,9 @@ package struct V2Registry: DiscoveryRegistry {
 
     func register(_ member: RegisteredMember) async throws(RegistryFailure) -> Bool {
         let value = V2Registry.formEncoded(member.value)
+        // Sent again unseen, it would meet itself and be told of a duplicate.
         let answer = try await ask(
-            "PUT", "/\(member.id)?prevExist=false", form: "value=\(value)")
+            "PUT", "/\(member.id)?prevExist=false", form: "value=\(value)", isRepeatable: false)
         if answer.errorCode == 105 { return false }
         _ = try answer.node()
         return true
@@ -64,8 +65,9 @@ package struct V2Registry: DiscoveryRegistry {
 
     func waitForNews(after position: UInt64) async throws(RegistryFailure) {
         do throws(RegistryFailure) {
+            // After the last position there is none but 0, which stands for the present.
             _ = try await ask(
-                "GET", "?recursive=true&wait=true&waitIndex=\(position + 1)",
+                "GET", "?recursive=true&wait=true&waitIndex=\(position &+ 1)",
                 timeout: Self.waitTimeout)
         } catch {
             if error == .transient(Self.timedOut) { return }
@@ -104,7 +106,7 @@ package struct V2Registry: DiscoveryRegistry {
     }
 
     private func ask(
-        _ method: String, _ rest: String, form: String? = nil,
+        _ method: String, _ rest: String, form: String? = nil, isRepeatable: Bool? = nil,
         timeout: TimeAmount = V2Registry.requestTimeout
     ) async throws(RegistryFailure) -> Answer {
         var headers = HTTPHeaders()
@@ -116,7 +118,7 @@ package struct V2Registry: DiscoveryRegistry {
         }
         var request = HTTPClientRequest(
             method: method, origin: url.origin, target: url.path + rest, headers: headers,
-            body: ByteBuffer(string: form ?? ""))
+            body: ByteBuffer(string: form ?? ""), isRepeatable: isRepeatable)
         request.proxy = proxy
         for _ in 0...Self.redirectsMax {
             let response = try await exchange(request, timeout)

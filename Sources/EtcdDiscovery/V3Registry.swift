@@ -74,7 +74,7 @@ package struct V3Registry: DiscoveryRegistry {
         var create = WatchCreateRequest()
         create.key = Bytes(membersPrefix)
         create.rangeEnd = membersEnd
-        create.startRevision = Int64(clamping: position) + 1
+        create.startRevision = V3Registry.revision(after: position)
         do throws(CallStatus) {
             let stream: ClientStream<WatchResponse> = try await client.open(
                 "/etcdserverpb.Watch/Watch", WatchRequest(request: .create(create)),
@@ -87,6 +87,9 @@ package struct V3Registry: DiscoveryRegistry {
             throw V3Registry.failure(error)
         }
     }
+
+    /// Where a watch begins; 0, for the present, when no revision can follow.
+    static func revision(after position: UInt64) -> Int64 { Int64(exactly: position &+ 1) ?? 0 }
 
     /// Makes a token: the size of a cluster to be.
     func create(size: Int) async throws(RegistryFailure) {

@@ -37,7 +37,7 @@ package final class HTTPClient: Sendable {
     /// One exchange; the future is of `loop` and fails with `HTTPClientError` only.
     ///
     /// A kept connection may turn out to be closed by the server. The request is then sent once
-    /// more over a new one, provided that it is repeatable, by its method or its own word, and
+    /// more over a new one, provided that it is repeatable, by its own word or else its method, and
     /// nothing of a response arrived.
     ///
     /// - Parameters:

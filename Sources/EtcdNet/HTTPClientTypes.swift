@@ -13,14 +13,14 @@ package struct HTTPClientRequest: Sendable {
     /// Content-Length is added, and Host when there is none.
     package var headers: HTTPHeaders
     package var body: ByteBuffer
-    /// The server may see it twice without harm, whatever the method.
-    package var isRepeatable: Bool
+    /// Whether the server may see it twice without harm; `nil` for what the method says.
+    package var isRepeatable: Bool?
     /// Between here and the server; `nil` for a connection of our own. Not for streams and uploads.
     package var proxy: HTTPClientProxy?
 
     package init(
         method: String = "GET", origin: String, target: String, headers: HTTPHeaders = [:],
-        body: ByteBuffer = ByteBuffer(), isRepeatable: Bool = false
+        body: ByteBuffer = ByteBuffer(), isRepeatable: Bool? = nil
     ) {
         self.method = method
         self.origin = origin
@@ -32,7 +32,7 @@ package struct HTTPClientRequest: Sendable {
 
     /// Whether it may be sent once more when a kept connection turned out to be closed.
     var maySendAgain: Bool {
-        isRepeatable || ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"].contains(method)
+        isRepeatable ?? ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"].contains(method)
     }
 }
 

@@ -15,7 +15,8 @@ package struct ProxyClusterFile: Sendable {
     /// - Parameter directory: `DATADIR/proxy`.
     package init(directory: String) { self.directory = directory }
 
-    /// The peer URLs it holds; `nil` when there is no file. Throws `FileError` or `Malformed`.
+    /// The peer URLs it holds; `nil` when there is no file, or none in it. Throws `FileError` or
+    /// `Malformed`.
     package func read(in files: some FileSystem) throws -> [String]? {
         guard try files.info(path) != nil else { return nil }
         let bytes = try files.contents(of: path)
@@ -33,7 +34,7 @@ package struct ProxyClusterFile: Sendable {
         guard let urls = value["PeerURLs"]?.strings else {
             throw refusal("no list of texts named PeerURLs")
         }
-        return urls
+        return urls.isEmpty ? nil : urls
     }
 
     package func write(_ peerURLs: [String], in files: some FileSystem) throws(FileError) {

@@ -84,6 +84,8 @@ package final class ProxyHandler: HTTPHandler {
                 ProxyHandler.respondNotFound(responder)
             } else if isRemoteCall(head) {
                 refuseRemoteCall(responder)
+            } else if !namesResource(head) {
+                ProxyHandler.respondPlain(400, "400 Bad Request", to: responder)
             } else {
                 ProxyExchange(self, head: head, body: body, responder: responder).start()
             }
@@ -93,7 +95,9 @@ package final class ProxyHandler: HTTPHandler {
     // MARK: Which is which
 
     private func isForwarded(_ head: HTTPRequestHead) -> Bool {
-        if isRefused(head) || ["OPTIONS", "CONNECT"].contains(head.method) || isRemoteCall(head) {
+        if isRefused(head) || ["OPTIONS", "CONNECT"].contains(head.method) || isRemoteCall(head)
+            || !namesResource(head)
+        {
             return false
         }
         let path = path(of: head)
@@ -108,6 +112,9 @@ package final class ProxyHandler: HTTPHandler {
         head.version == .http2
             && head.headers.first(name: "content-type")?.hasPrefix("application/grpc") == true
     }
+
+    /// False for `*`, which no member could be asked for: none would be to blame.
+    private func namesResource(_ head: HTTPRequestHead) -> Bool { head.target.hasPrefix("/") }
 
     private func path(of head: HTTPRequestHead) -> String {
         let target = RequestTarget(head.target)
@@ -150,11 +157,16 @@ package final class ProxyHandler: HTTPHandler {
     }
 
     static func respondNotFound(_ responder: any HTTPResponder) {
+        respondPlain(404, "404 page not found", to: responder)
+    }
+
+    private static func respondPlain(_ status: Int, _ text: String, to responder: any HTTPResponder)
+    {
         responder.respond(
-            status: 404,
+            status: status,
             headers: [
                 "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff",
-            ], body: ByteBuffer(string: "404 page not found\n"))
+            ], body: ByteBuffer(string: text + "\n"))
     }
 
     private static let unimplemented = 12

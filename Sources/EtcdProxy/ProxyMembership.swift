@@ -46,16 +46,19 @@ package final class ProxyMembership: Sendable {
     }
 
     /// Looks once. When nobody answers there are no endpoints.
+    ///
+    /// An answer without peer URLs is none: to go by it would leave nobody to ask.
     package func refresh() async {
         let before = state.withLock { $0 }
-        guard let members = await ask(before.peerURLs) else {
+        let members = await ask(before.peerURLs) ?? []
+        let peerURLs = members.flatMap(\.peerURLs).sorted()
+        guard !peerURLs.isEmpty else {
             logger.warning(
                 "could not retrieve cluster information from the given URLs",
                 metadata: ["peer-urls": .array(before.peerURLs.map { .string($0) })])
             director.replace([])
             return
         }
-        let peerURLs = members.flatMap(\.peerURLs).sorted()
         let clientURLs = members.flatMap(\.clientURLs).sorted()
         if !before.isConfirmed || peerURLs != before.peerURLs { store(peerURLs) }
         if peerURLs != before.peerURLs {

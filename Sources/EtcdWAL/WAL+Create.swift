@@ -13,6 +13,9 @@ extension WAL {
 
     /// Makes a log. On return it is durable with all directories above it.
     ///
+    /// What an unfinished or discarded log has left in the directory is removed; a directory that
+    /// holds anything else is refused and left alone.
+    ///
     /// It is built beside its place and renamed: a crash leaves either no log or a whole one.
     ///
     /// - Parameters:
@@ -26,6 +29,7 @@ extension WAL {
         guard !exists(fileSystem: fileSystem, directory: place.path) else {
             throw WALError(.exists, "\(place.path) holds a log already")
         }
+        try refuseForeign(place)
         let building = LogDirectory(fileSystem: fileSystem, path: place.path + ".tmp")
         let name = SegmentName(sequence: 0, firstIndex: 0)
         var encoder = FrameEncoder()
@@ -49,7 +53,7 @@ extension WAL {
             try file.write(head, at: 0)
             try file.sync()
             try fileSystem.syncDirectory(building.path)
-            // There is no log in it; what else may lie there is left over.
+            // There is nothing in it but leftovers.
             try fileSystem.removeTree(place.path)
             try fileSystem.rename(building.path, to: place.path)
             try fileSystem.syncAncestors(of: place.path)
@@ -66,5 +70,28 @@ extension WAL {
                 zeroedBytes: head.count),
             checksum: encoder.checksum, lastIndex: entries.last?.index ?? 0,
             hardState: hardState)
+    }
+    /// Names of what is not a log's, as many as are told.
+    private static let foreignNamesMax = 5
+
+    private static func refuseForeign(_ place: LogDirectory) throws(WALError) {
+        let names = try withFileErrors { () throws(FileError) -> [String] in
+            guard try place.fileSystem.info(place.path) != nil else { return [] }
+            return try place.fileSystem.list(place.path)
+        }
+        let foreign = names.filter { !isLeftover($0) }
+        if foreign.isEmpty { return }
+        let told = foreign.prefix(foreignNamesMax).joined(separator: ", ")
+        let more = foreign.count > foreignNamesMax ? " and more" : ""
+        throw WALError(
+            .occupied,
+            "\(place.path) holds files that are not a log's (\(told)\(more)), and a new log would "
+                + "take their place: move them away, or choose another directory")
+    }
+
+    /// Files that are prepared or set aside, by us or by etcd, and what a file system puts into its
+    /// topmost directory.
+    private static func isLeftover(_ name: String) -> Bool {
+        name == "lost+found" || name.hasSuffix(".tmp") || name.hasSuffix(".broken")
     }
 }

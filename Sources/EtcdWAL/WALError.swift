@@ -13,6 +13,8 @@ package struct WALError: Error, Sendable, Equatable, CustomStringConvertible {
         case missing
         /// There is a log already.
         case exists
+        /// Something else lies where the log would be.
+        case occupied
         /// The content of a file is not what a crash can leave behind.
         case corrupt
         /// No record says that a snapshot was taken at the place asked for.

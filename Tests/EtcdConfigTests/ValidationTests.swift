@@ -58,6 +58,19 @@ private let singleRules: [Refusal] = [
     Refusal(
         ["--auto-compaction-mode=revision", "--auto-compaction-retention=5m"],
         "error parsing CompactionRetention"),
+    Refusal(
+        ["--auto-compaction-retention=1_000"],
+        "error parsing CompactionRetention: time: invalid duration \"1_000\""),
+    Refusal(
+        ["--auto-compaction-mode=revision", "--auto-compaction-retention=0x3e8"],
+        "error parsing CompactionRetention: time: invalid duration \"0x3e8\""),
+    Refusal(
+        ["--auto-compaction-retention=-1"],
+        "error parsing CompactionRetention: time: invalid duration \"-1\""),
+    Refusal(
+        ["--auto-compaction-retention=9223372036854775807"],
+        "error parsing CompactionRetention: 9223372036854775807 hours are too many, the most are "
+            + "2562047"),
     Refusal(["--feature-gates=AllAlpha"], "missing bool value for AllAlpha"),
     Refusal(
         ["--feature-gates=AllAlpha=x"], "invalid value of AllAlpha=x, err: parse error"),
@@ -251,6 +264,27 @@ struct ValidationTests {
         let zero = started(load(["--snapshot-count=0", "--snapshot-catchup-entries=0"]))
         #expect(zero?.snapshotCount == 100_000)
         #expect(zero?.snapshotCatchupEntries == 5_000)
+    }
+
+    @Test(
+        "compaction keeps revisions, hours or what a duration says",
+        arguments: [
+            ("periodic", "", .off), ("periodic", "0", .off), ("periodic", "-1h", .off),
+            ("revision", "0", .off), ("periodic", "5", .periodic(milliseconds: 18_000_000)),
+            ("periodic", "90m", .periodic(milliseconds: 5_400_000)),
+            ("periodic", "2562047", .periodic(milliseconds: 9_223_369_200_000)),
+            ("revision", "1000", .revisions(1_000)),
+            ("revision", "9223372036854775807", .revisions(.max)),
+        ] as [(String, String, ServerConfig.Compaction)])
+    func compaction(mode: String, retention: String, expected: ServerConfig.Compaction) {
+        let words = ["--auto-compaction-mode=\(mode)", "--auto-compaction-retention=\(retention)"]
+        #expect(started(load(words))?.compaction == expected)
+    }
+
+    @Test("a bound on requests that is no bound can still be added to")
+    func endlessRequests() {
+        let config = started(load(["--max-request-bytes=18446744073709551615"]))
+        #expect(config?.maxRequestBytes == 1 << 40)
     }
 
     @Test("an empty list of URLs is the default, but counts as set")

@@ -109,6 +109,16 @@ struct AddressTests {
         #expect(V3Registry.cleaned("/_etcd/registry/a/../b//c/.") == "/_etcd/registry/b/c")
     }
 
+    @Test(
+        "the revision after the last one is the present",
+        arguments: [
+            (0, 1), (41, 42), (UInt64(Int64.max) - 1, Int64.max), (UInt64(Int64.max), 0),
+            (UInt64.max, 0),
+        ] as [(UInt64, Int64)])
+    func nextRevision(position: UInt64, next: Int64) {
+        #expect(V3Registry.revision(after: position) == next)
+    }
+
     @Test("`discovery new` reads its command line")
     func command() throws {
         let options = try DiscoveryCommand.parse([

@@ -20,12 +20,13 @@ struct HTTPClientTests {
 
     func get(
         _ server: RawServer, method: String = "GET", body: String = "", limit: Int = 1_000,
-        timeout: TimeAmount = .seconds(20)
+        timeout: TimeAmount = .seconds(20), isRepeatable: Bool? = nil
     ) async throws -> HTTPClientResponse {
         try await client.execute(
             HTTPClientRequest(
                 method: method, origin: server.origin, target: "/x?y=1",
-                headers: ["X-Test": "1"], body: ByteBuffer(string: body)),
+                headers: ["X-Test": "1"], body: ByteBuffer(string: body),
+                isRepeatable: isRepeatable),
             on: loop, timeout: timeout, maximumBody: limit
         ).get()
     }
@@ -94,6 +95,21 @@ struct HTTPClientTests {
         #expect(String(buffer: try await get(server).body) == "0")
         #expect(String(buffer: try await get(server).body) == "1")
         #expect(await failure(server, method: "POST", body: "<end>")?.kind == .closed)
+        try await server.stop()
+    }
+
+    @Test(
+        "a request's own word on being repeated counts more than its method",
+        arguments: [("PUT", nil, true), ("PUT", false, false), ("POST", true, true)]
+            as [(String, Bool?, Bool)])
+    func ownWord(method: String, isRepeatable: Bool?, arrives: Bool) async throws {
+        let server = try await RawServer { connection, request, _ in
+            request == 0 ? .send(ok("\(connection)")) : .close
+        }
+        #expect(String(buffer: try await get(server).body) == "0")
+        let answer = try? await get(
+            server, method: method, body: "<end>", isRepeatable: isRepeatable)
+        #expect((answer != nil) == arrives)
         try await server.stop()
     }
 

@@ -74,6 +74,26 @@ struct ProxyHandlerTests {
         try await harness.close()
     }
 
+    @Test("a request that names no resource is refused, and no member is blamed for it")
+    func noResource() async throws {
+        let member = PretendMember()
+        let harness = try await ProxyHarness([member])
+        let answer = Answer()
+        let wire = try await ClientBootstrap(group: harness.loops.next())
+            .channelInitializer { $0.pipeline.addHandler(answer) }
+            .connect(to: SocketAddress(ipAddress: "127.0.0.1", port: harness.proxy.port!)).get()
+        try await wire.writeAndFlush(
+            ByteBuffer(string: "GET * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+        try await wire.closeFuture.get()
+        let text = answer.text.withLock { $0 }
+        #expect(text.hasPrefix("HTTP/1.1 400 Bad Request\r\n"), "\(text)")
+        #expect(text.hasSuffix("\r\n\r\n400 Bad Request\n"), "\(text)")
+        #expect(harness.director.available.count == 1)
+        #expect(try await harness.ask("GET", "/v2/keys/a").status == 200)
+        #expect(member.seen.withLock { $0 }.count == 1)
+        try await harness.close()
+    }
+
     @Test("a read-only proxy lets nothing but GET through")
     func readOnly() async throws {
         let member = PretendMember()
@@ -206,5 +226,17 @@ struct ProxyHandlerTests {
         }
         #expect(try await eventually { member.left.withLock { $0 } == 1 })
         try await harness.close()
+    }
+}
+
+/// Keeps the bytes that arrive on a connection.
+private final class Answer: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    let text = Mutex("")
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = String(buffer: unwrapInboundIn(data))
+        text.withLock { $0 += part }
     }
 }

@@ -83,6 +83,29 @@ struct ProxyMembershipTests {
         #expect(world.stored.withLock { $0 } == [["p1", "p2"], ["p3"]])
     }
 
+    @Test("members without peer URLs are no answer: the ones known before are asked again")
+    func emptyAnswer() async {
+        let world = World()
+        let loop = NIOAsyncTestingEventLoop()
+        let director = ProxyDirector(failureWait: .seconds(1), timers: loop, logger: quiet)
+        let membership = ProxyMembership(
+            director: director, peerURLs: ["p0"], intervalMilliseconds: 30_000, logger: quiet,
+            ask: { urls in
+                world.asked.withLock { $0.append(urls) }
+                return world.answer.withLock { $0 }
+            }, remember: { urls in world.stored.withLock { $0.append(urls) } })
+        for answer in [[], [member(1, [], ["c1"])]] {
+            world.answer.withLock { $0 = answer }
+            await membership.refresh()
+            #expect(director.available.isEmpty && world.stored.withLock { $0 }.isEmpty)
+        }
+        world.answer.withLock { $0 = [member(1, ["p1"], ["c1"])] }
+        await membership.refresh()
+        #expect(director.available.map(\.origin) == ["c1"])
+        #expect(world.asked.withLock { $0 } == [["p0"], ["p0"], ["p0"]])
+        #expect(world.stored.withLock { $0 } == [["p1"]])
+    }
+
     @Test("what could not be stored is stored later")
     func storing() async {
         let world = World()
@@ -117,6 +140,8 @@ struct ProxyMembershipTests {
                 == #"{"PeerURLs":["http://a:1","http://\"b\":2"]}"#)
         #expect(try file.read(in: files) == ["http://a:1", "http://\"b\":2"])
         #expect(try files.list(directory) == ["cluster"])
+        try file.write([], in: files)
+        #expect(try file.read(in: files) == nil)
         for broken in ["", "{", "[]", "{}", #"{"PeerURLs":[1]}"#, #"{"PeerURLs":"a"}"#] {
             let handle = try files.open(directory + "/cluster", .replace, permissions: 0o600)
             try handle.write(Array(broken.utf8), at: 0)

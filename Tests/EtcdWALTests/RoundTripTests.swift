@@ -21,6 +21,39 @@ import Testing
         #expect(try fixture.validSnapshots() == [WALSnapshot(index: 0, term: 0)])
     }
 
+    private func put(_ name: String, in fixture: LogFixture) throws {
+        let path = "\(LogFixture.directory)/\(name)"
+        try fixture.fileSystem.createDirectory(LogFixture.directory, permissions: 0o700)
+        let file = try fixture.fileSystem.open(path, .replace, permissions: 0o600)
+        try file.write([1], at: 0)
+        file.close()
+    }
+
+    @Test func aNewLogTakesThePlaceOfLeftoversOnly() throws {
+        let fixture = LogFixture()
+        try fixture.fileSystem.createDirectory(LogFixture.directory, permissions: 0o700)
+        for name in ["0.tmp", "1.tmp", "0000000000000000-0000000000000000.wal.broken"] {
+            try put(name, in: fixture)
+        }
+        try fixture.fileSystem.createDirectory(
+            LogFixture.directory + "/lost+found", permissions: 0o700)
+        try put("x", in: fixture)
+        for name in ["a", "b.txt", "c.wal2", "d", "e"] { try put(name, in: fixture) }
+        let before = try fixture.fileSystem.list(LogFixture.directory)
+        let error = #expect(throws: WALError.self) { try fixture.create() }
+        #expect(error?.kind == .occupied)
+        #expect(
+            error?.description.hasPrefix(
+                "\(LogFixture.directory) holds files that are not a log's "
+                    + "(a, b.txt, c.wal2, d, e and more)") == true)
+        #expect(try fixture.fileSystem.list(LogFixture.directory) == before)
+        for name in ["a", "b.txt", "c.wal2", "d", "e", "x"] {
+            try fixture.fileSystem.remove("\(LogFixture.directory)/\(name)")
+        }
+        _ = try fixture.create()
+        #expect(try fixture.fileSystem.list(LogFixture.directory) == fixture.segments)
+    }
+
     @Test func aBatchIsOneWriteAndOneSync() throws {
         let fixture = LogFixture()
         let wal = try fixture.create()
