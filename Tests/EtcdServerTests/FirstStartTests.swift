@@ -150,6 +150,9 @@ struct FirstStartTests {
         arguments: 0..<2)
     func unsyncedDatabase(syncs: Int) throws {
         try makeDatabase(applied: 5)
+        for path in [directory.snapshots, directory.member, directory.root, "/"] {
+            try disk.syncDirectory(path)
+        }
         let backend = try openDatabase()
         DatabaseRecords.setApplied(9, 1, ConfState(), in: backend)
         // What has been written by then stays in the system's cache.
