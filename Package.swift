@@ -202,7 +202,10 @@ let package = Package(
         tests("RuntimeTests", ["RuntimeCore", "RuntimePosix"]),
         tests(
             "EtcdDaemonTests",
-            ["EtcdConfig", "EtcdDaemon", "EtcdEdge", "RuntimeCore", "RuntimePosix", logging]),
+            [
+                "EtcdConfig", "EtcdDaemon", "EtcdEdge", "EtcdMembership", "EtcdProto", "EtcdServer",
+                "Raft", "RuntimeCore", "RuntimePosix", logging,
+            ] + nio),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
         tests(
             "BoltTests", ["Bolt", "RuntimeCore", "RuntimePosix", "Scenario"], exclude: ["testdata"]),

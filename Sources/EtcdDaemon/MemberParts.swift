@@ -171,10 +171,12 @@ struct MemberParts: Sendable {
 
     func corruptionMonitor(_ logger: Logger) -> CorruptionMonitor {
         CorruptionMonitor(
-            handler: handler,
-            client: LeaderClient(
-                client: client, clusterID: members.clusterID, loops: loops.all),
-            loop: loops.next(), logger: logger)
+            questions: MemberQuestions(
+                handler: handler,
+                client: LeaderClient(
+                    client: client, clusterID: members.clusterID, loops: loops.all),
+                loop: loops.next()),
+            members: members, status: replica.status, clock: clock, logger: logger)
     }
 
     /// The consensus role takes its whole backlog at once: more than half a mailbox means that it
