@@ -267,7 +267,7 @@ final class MemberService: Sendable {
     private func keepWatchdogCalm() async {
         guard let interval = systemd.watchdogMicroseconds else { return }
         while !Task.isCancelled {
-            // A wedged consensus thread lets its mailbox fill; then systemd shall step in.
+            // When the roles stand still, systemd shall step in.
             if parts.isConsensusAlive() { systemd.alive() }
             try? await Task.sleep(for: .microseconds(interval))
         }
