@@ -41,8 +41,7 @@ extension CallConnection {
         case .tcp(let host, let port, _):
             connected =
                 bootstrap
-                .channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .withTCPOptions()
                 .connect(host: host, port: port)
         case .unix(let path, _):
             connected = bootstrap.connect(unixDomainSocketPath: path)

@@ -80,8 +80,7 @@ final class HTTPClientPool {
         case .tcp(let host, let port, _):
             future =
                 bootstrap
-                .channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .withTCPOptions()
                 .connect(host: host, port: port)
         case .unix(let path, _):
             future = bootstrap.connect(unixDomainSocketPath: path)
