@@ -39,10 +39,7 @@ extension CallConnection {
         case .proxied:
             preconditionFailure("nobody asked for a proxy")
         case .tcp(let host, let port, _):
-            connected =
-                bootstrap
-                .withTCPOptions()
-                .connect(host: host, port: port)
+            connected = bootstrap.withTCPOptions().connect(host: host, port: port)
         case .unix(let path, _):
             connected = bootstrap.connect(unixDomainSocketPath: path)
         }

@@ -78,10 +78,7 @@ final class HTTPClientPool {
         case .proxied:
             preconditionFailure("proxies are not reached by proxies")
         case .tcp(let host, let port, _):
-            future =
-                bootstrap
-                .withTCPOptions()
-                .connect(host: host, port: port)
+            future = bootstrap.withTCPOptions().connect(host: host, port: port)
         case .unix(let path, _):
             future = bootstrap.connect(unixDomainSocketPath: path)
         }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Liveness")
 struct LivenessTests {
-    private static let cases: [(silence: UInt64?, waiting: Int, isAlive: Bool)] = [
+    private static let cases: [(UInt64?, Int, Bool)] = [
         (nil, 0, true),
         (nil, Limits.proposalQueueMax / 2, false),
         (0, 0, true),
