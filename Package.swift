@@ -203,8 +203,8 @@ let package = Package(
         tests(
             "EtcdDaemonTests",
             [
-                "EtcdConfig", "EtcdDaemon", "EtcdEdge", "EtcdMembership", "EtcdNet", "Raft",
-                "RuntimeCore", "RuntimePosix", logging,
+                "EtcdConfig", "EtcdDaemon", "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto",
+                "EtcdServer", "Raft", "RuntimeCore", "RuntimePosix", logging,
             ] + nio),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
         tests(

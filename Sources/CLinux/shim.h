@@ -11,4 +11,6 @@ int ppoll(struct pollfd *descriptors, unsigned long count, const struct timespec
           const void *mask);
 int fallocate(int descriptor, int mode, long offset, long length);
 int pthread_setname_np(unsigned long thread, const char *name);
+// The actions are a posix_spawn_file_actions_t.
+int posix_spawn_file_actions_addclosefrom_np(void *actions, int first);
 #endif

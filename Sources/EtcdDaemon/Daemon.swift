@@ -16,6 +16,7 @@ package enum Daemon {
     package static func run(arguments: [String]) async -> Int32 {
         // A client that goes away is an error of its connection, not of the process.
         signal(SIGPIPE, SIG_IGN)
+        StartSignals.trap()
         let outcome = ConfigLoader.load(
             arguments: arguments, environment: environment(),
             readFile: { try PosixFileSystem().contents(of: $0) }, host: host)
@@ -47,6 +48,7 @@ package enum Daemon {
         let logger = Logger(label: "") { _ in
             EtcdLogHandler(name: "", sink: sink, isJSON: isJSON, clock: clock)
         }
+        StartSignals.tell(logger)
         for notice in notices { log(notice, logger) }
         if !CoreDump.leaveOutMemory() {
             logger.warning("a crash may leave an image of the memory with passwords in it")

@@ -19,6 +19,7 @@ package enum GatewayCommand {
     /// - Returns: the exit code.
     package static func run(arguments: [String]) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
+        StartSignals.trap()
         switch GatewayOptions.parse(arguments) {
         case .help(let text):
             write(text, to: STDOUT_FILENO)
@@ -41,6 +42,7 @@ package enum GatewayCommand {
 
     private static func start(_ options: GatewayOptions) async throws {
         let logger = logger()
+        StartSignals.tell(logger)
         var targets = try await discover(options, logger)
         if targets.isEmpty {
             do throws(ValueError) {

@@ -171,15 +171,18 @@ struct MemberParts: Sendable {
 
     func corruptionMonitor(_ logger: Logger) -> CorruptionMonitor {
         CorruptionMonitor(
-            handler: handler,
-            client: LeaderClient(
-                client: client, clusterID: members.clusterID, loops: loops.all),
-            loop: loops.next(), logger: logger)
+            questions: MemberQuestions(
+                handler: handler,
+                client: LeaderClient(
+                    client: client, clusterID: members.clusterID, loops: loops.all),
+                loop: loops.next()),
+            members: members, status: replica.status, clock: clock, logger: logger)
     }
 
-    /// The consensus role takes its whole backlog at once: more than half a mailbox means that it
-    /// has stood still.
+    /// Whether the thread of the roles gets on.
     func isConsensusAlive() -> Bool {
-        mailboxes.consensus.count < Limits.proposalQueueMax / 2
+        Liveness.isAlive(
+            lastTick: replica.status.lastTickAt, waiting: mailboxes.consensus.count,
+            now: clock.now().monotonic)
     }
 }

@@ -98,7 +98,9 @@ final class MemberService: Sendable {
         let database = try opening.openDatabase(
             snapshot: opened.snapshotMetadata, cluster: cluster)
         try opening.forceIfWanted(&opened, applied: database.appliedIndex)
-        try StartLog.checkVersion(cluster, own: version)
+        // For checks only: the roles start from the snapshot and find the rest in the log.
+        let known = DatabaseRecords.membership(in: database.backend, otherwise: cluster)
+        try StartLog.checkVersion(known, own: version)
         let replica = Replica(
             configuration: ReplicaConfiguration(config), localID: opened.localID,
             clusterID: opened.clusterID, snapshot: opened.snapshotMetadata, keyspace: keyspace,
@@ -147,8 +149,9 @@ final class MemberService: Sendable {
                     case .replaceAll(let members): transport.replaceAll(members)
                     }
                 }, event: { event.yield($0) }))
-        if config.initialCorruptCheck, case .restart = origin {
-            try await parts.corruptionMonitor(logger).checkAtStart()
+        // A member that makes a cluster of its own has nobody to compare with.
+        if config.initialCorruptCheck, !config.forceNewCluster, case .restart = origin {
+            try await parts.corruptionMonitor(logger).checkAtStart(among: known.members)
         }
         wiring.start()
         return MemberService(
@@ -192,6 +195,8 @@ final class MemberService: Sendable {
                 first = reason
                 break
             }
+            // The manager's time for a stop begins, whatever is to be waited for.
+            systemd.stopping()
             group.cancelAll()
             return first ?? .failed("the member lost track of itself")
         }
@@ -262,7 +267,7 @@ final class MemberService: Sendable {
     private func keepWatchdogCalm() async {
         guard let interval = systemd.watchdogMicroseconds else { return }
         while !Task.isCancelled {
-            // A wedged consensus thread lets its mailbox fill; then systemd shall step in.
+            // When the roles stand still, systemd shall step in.
             if parts.isConsensusAlive() { systemd.alive() }
             try? await Task.sleep(for: .microseconds(interval))
         }
@@ -271,7 +276,6 @@ final class MemberService: Sendable {
     // MARK: end
 
     private func end(_ reason: StopReason) async {
-        systemd.stopping()
         switch reason {
         case .signal(let name):
             logger.info("received signal; shutting down", metadata: ["signal": "\(name)"])

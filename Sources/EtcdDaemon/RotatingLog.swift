@@ -4,6 +4,7 @@ import EtcdConfig
 import Glibc
 import Logging
 import RuntimeCore
+import RuntimePosix
 import Synchronization
 
 /// Old files are kept beside the new one as `NAME-2026-01-02T03-04-05.678.EXT`, as etcd's are.
@@ -142,14 +143,8 @@ final class RotatingLog: LogDestination {
 
     /// By gzip, which goes on alone: the shell between lets init look after it.
     private func compress(_ file: String) {
-        let words = [
+        ChildProcess.run([
             "/bin/sh", "-c", "gzip -f -- \"$1\" </dev/null >/dev/null 2>&1 &", "sh", file,
-        ]
-        var pointers = words.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        var child: pid_t = 0
-        guard posix_spawn(&child, words[0], nil, nil, &pointers, environ) == 0 else { return }
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        ])
     }
 }

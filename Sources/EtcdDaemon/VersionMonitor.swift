@@ -37,7 +37,7 @@ struct VersionMonitor: Sendable {
     private func check() async {
         guard handler.status.role == .leader else { return }
         let answers = await ask()
-        guard handler.status.role == .leader else { return }
+        guard !Task.isCancelled, handler.status.role == .leader else { return }
         // Nobody waits for what is proposed: the next period sees whether it took effect.
         let address = ReplyAddress(edge: edge, token: 0)
         let target = handler.v3.downgrade.target
@@ -66,7 +66,10 @@ struct VersionMonitor: Sendable {
                 answers.append(MemberVersions(server: ownVersion, cluster: cluster))
                 continue
             }
-            let versions = await queries.versions(from: member.peerURLs, timeout: .seconds(1))
+            let versions = await unlessCancelled {
+                await queries.versions(from: member.peerURLs, timeout: .seconds(1))
+            }
+            if Task.isCancelled { break }
             if versions == nil {
                 logger.debug(
                     "failed to get version of a member",

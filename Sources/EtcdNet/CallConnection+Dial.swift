@@ -39,11 +39,7 @@ extension CallConnection {
         case .proxied:
             preconditionFailure("nobody asked for a proxy")
         case .tcp(let host, let port, _):
-            connected =
-                bootstrap
-                .channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .connect(host: host, port: port)
+            connected = bootstrap.withTCPOptions().connect(host: host, port: port)
         case .unix(let path, _):
             connected = bootstrap.connect(unixDomainSocketPath: path)
         }

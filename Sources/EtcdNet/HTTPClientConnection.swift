@@ -20,7 +20,7 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
     typealias OutboundOut = HTTPClientRequestPart
 
     let address: HTTPClientAddress
-    private let channel: any Channel
+    let channel: any Channel
     private var exchange: (any HTTPClientExchange)?
     private var hasHead = false
     private var keepsAlive = false

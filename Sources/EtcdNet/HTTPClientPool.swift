@@ -78,11 +78,7 @@ final class HTTPClientPool {
         case .proxied:
             preconditionFailure("proxies are not reached by proxies")
         case .tcp(let host, let port, _):
-            future =
-                bootstrap
-                .channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .connect(host: host, port: port)
+            future = bootstrap.withTCPOptions().connect(host: host, port: port)
         case .unix(let path, _):
             future = bootstrap.connect(unixDomainSocketPath: path)
         }

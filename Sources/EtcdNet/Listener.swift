@@ -98,7 +98,10 @@ package final class Listener: Sendable {
                 try serve(channel, table.loop(of: channel))
             }
         }
-        if address.isTCP { bootstrap = withTCPOptions(bootstrap, of: address) }
+        // The name of an inherited socket does not tell.
+        if inheritedSocket.map(TCPOptions.fit) ?? address.isTCP {
+            bootstrap = bootstrap.withTCPOptions()
+        }
         let channel: any Channel
         if let inheritedSocket {
             channel = try await bootstrap.withBoundSocket(inheritedSocket).get()
@@ -125,26 +128,6 @@ package final class Listener: Sendable {
             value: .init(
                 low: HTTPServerLimits.outputLowWater, high: HTTPServerLimits.outputHighWater))
     }
-
-    /// Linux hands these options down to accepted sockets, which saves the calls per connection.
-    private static func withTCPOptions(
-        _ bootstrap: ServerBootstrap, of address: ListenAddress
-    ) -> ServerBootstrap {
-        let configured =
-            bootstrap
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.socketOption(.so_keepalive), value: 1)
-            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .serverChannelOption(
-                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: keepAliveSeconds
-            )
-            .serverChannelOption(
-                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: keepAliveSeconds)
-        return configured
-    }
-
-    /// Seconds of silence after which the kernel probes a connection (etcd's value).
-    private static let keepAliveSeconds: SocketOptionValue = 30
 
     /// For a listener with `startsClosed`.
     package func startAccepting() {

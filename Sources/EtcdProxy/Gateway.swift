@@ -76,8 +76,7 @@ package final class Gateway: Sendable {
             .connectTimeout(.seconds(dialSeconds))
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .withTCPOptions()
             .channelOption(.writeBufferWaterMark, value: GatewayPipe.waterMark)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try prepare(channel) }

@@ -220,6 +220,7 @@ package struct ConsensusRole: Role, ~Copyable {
 
     private mutating func tick(_ now: Instant, _ outputs: inout [ConsensusOutput]) {
         noteLateHeartbeats(now)
+        status.publishTick(at: now)
         node.tick()
         if let instant = pulse.tick(now, leads: node.role == .leader) {
             status.publish(leadsUntil: instant)

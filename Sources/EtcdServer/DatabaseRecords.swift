@@ -141,6 +141,32 @@ package enum DatabaseRecords {
         return found
     }
 
+    /// The membership as of the last entry that the database holds; the log's newest snapshot, if
+    /// there is one, may be far behind that.
+    ///
+    /// - Parameter snapshot: what that snapshot says; counts where the database says nothing.
+    package static func membership(in backend: Backend, otherwise snapshot: Cluster) -> Cluster {
+        var known: [Member] = []
+        backend.scan(members, from: .empty, to: nil) { _, value in
+            if let member = try? Member(json: Bytes(Array(value))) { known.append(member) }
+            return true
+        }
+        var removed: [MemberID] = []
+        backend.scan(removedMembers, from: .empty, to: nil) { key, _ in
+            if let id = UInt64(String(decoding: key, as: UTF8.self), radix: 16) {
+                removed.append(MemberID(id))
+            }
+            return true
+        }
+        let version = backend.get(cluster, key: clusterVersionKey).map {
+            String(decoding: $0.array, as: UTF8.self)
+        }
+        return Cluster(
+            members: known.isEmpty ? snapshot.members : known,
+            removed: known.isEmpty ? snapshot.removed : removed,
+            version: version ?? snapshot.version)
+    }
+
     /// Makes the membership in the database that of `cluster`.
     static func replaceMembership(with wanted: Cluster, in backend: Backend) {
         for bucket in [members, removedMembers] {

@@ -20,6 +20,7 @@ package final class ReplicaStatus: Sendable {
     private let undisputedValue = Atomic<Bool>(false)
     private let leadsUntilValue = Atomic<UInt64>(0)
     private let quickLogValue = Atomic<Bool>(false)
+    private let lastTickValue = Atomic<UInt64>(0)
 
     package init() {}
 
@@ -49,6 +50,12 @@ package final class ReplicaStatus: Sendable {
     }
     /// The log's device takes so little time that waiting for it holds nobody up.
     package var isLogQuick: Bool { quickLogValue.load(ordering: .relaxed) }
+    /// When the consensus role last ticked, which it does as long as its thread gets on; `nil`
+    /// before the first time.
+    package var lastTickAt: Instant? {
+        let value = lastTickValue.load(ordering: .relaxed)
+        return value == 0 ? nil : Instant(nanoseconds: value)
+    }
     /// When this member last lost its leader; `nil` if it never did.
     package var leaderLostAt: Instant? {
         let value = leaderLostValue.load(ordering: .relaxed)
@@ -93,6 +100,10 @@ package final class ReplicaStatus: Sendable {
     }
 
     func publish(applied: LogIndex) { appliedValue.store(applied.rawValue, ordering: .releasing) }
+
+    func publishTick(at instant: Instant) {
+        lastTickValue.store(instant.nanoseconds, ordering: .relaxed)
+    }
 
     func publishLeaderLost(at instant: Instant) {
         leaderLostValue.store(instant.nanoseconds, ordering: .relaxed)

@@ -49,7 +49,7 @@ package final class Snapshotter {
             "\(directory)/\(Snapshotter.temporaryPrefix)-\(name.dropLast(Snapshotter.suffix.count))"
         do throws(FileError) {
             try fileSystem.replaceAtomically(
-                "\(directory)/\(name)", temporary: temporary, with: file, permissions: 0o644)
+                "\(directory)/\(name)", temporary: temporary, with: file, permissions: 0o600)
             if !isAnchored {
                 try fileSystem.syncAncestors(of: directory)
                 isAnchored = true

@@ -8,7 +8,7 @@ import Testing
 @testable import EtcdDaemon
 
 /// Stands until it is moved.
-private final class ManualClock: RuntimeCore.Clock {
+final class ManualClock: RuntimeCore.Clock {
     private let nanoseconds = Atomic<UInt64>(5_000_000_000)
 
     func advance(milliseconds: UInt64) {
@@ -22,7 +22,7 @@ private final class ManualClock: RuntimeCore.Clock {
     }
 }
 
-private final class KeptLines: LogDestination {
+final class KeptLines: LogDestination {
     private let lines = Mutex<[String]>([])
 
     func write(_ line: [UInt8], level: Logger.Level) {

@@ -132,6 +132,29 @@ struct HTTPClientTests {
         try await server.stop()
     }
 
+    @Test("the kernel looks after connections that are silent")
+    func probes() async throws {
+        let server = try await RawServer { _, _, _ in .silence }
+        let address = try HTTPClientAddress(origin: server.origin)
+        let options = loop.makePromise(of: [SocketOptionValue].self)
+        loop.execute { [loop] in
+            let pool = HTTPClientPool(loop: loop, tls: nil)
+            pool.connect(address, timeout: .seconds(20)) { result in
+                options.completeWith(
+                    Result {
+                        let channel = try result.get().channel
+                        defer { channel.close(promise: nil) }
+                        return try TCPOptions.all.compactMap {
+                            try channel.syncOptions?.getOption($0.option)
+                        }
+                    })
+                pool.close()
+            }
+        }
+        #expect(try await options.futureResult.get() == [1, 1, 30, 30])
+        try await server.stop()
+    }
+
     @Test("a silent server runs into the time limit")
     func timeout() async throws {
         let server = try await RawServer { _, _, _ in .silence }

@@ -165,9 +165,33 @@ struct ListenerTests {
         try SocketAddress(ipAddress: "127.0.0.1", port: 0).withSockAddr { pointer, size in
             #expect(bind(descriptor, pointer, socklen_t(size)) == 0)
         }
-        try await withListener(inherited: descriptor) { listener, _ in
+        try await withListener(.unix(path: ""), inherited: descriptor) { listener, _ in
             let client = try BlockingClient(port: listener.port)
             #expect(client.get("/") != "")
+            // Accepted connections have what the listening socket has.
+            for (level, name, value) in [
+                (SOL_SOCKET, SO_KEEPALIVE, 1), (SOL_TCP, TCP_NODELAY, 1),
+                (SOL_TCP, TCP_KEEPIDLE, 30), (SOL_TCP, TCP_KEEPINTVL, 30),
+            ] as [(CInt, CInt, CInt)] {
+                var found: CInt = -1
+                var size = socklen_t(MemoryLayout<CInt>.size)
+                #expect(getsockopt(descriptor, level, name, &found, &size) == 0)
+                #expect(found == value)
+            }
+        }
+    }
+
+    @Test("so is a socket file bound by somebody else")
+    func inheritedFile() async throws {
+        let path = "/tmp/etcd-swift-listener-\(UInt64.random(in: 0...UInt64.max))"
+        defer { unlink(path) }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let address = try SocketAddress(unixDomainSocketPath: path)
+        address.withSockAddr { pointer, size in
+            #expect(bind(descriptor, pointer, socklen_t(size)) == 0)
+        }
+        try await withListener(.unix(path: ""), inherited: descriptor) { _, _ in
+            #expect(try BlockingClient(address).get("/") != "")
         }
     }
 

@@ -133,6 +133,22 @@ struct LeadershipTests {
         #expect(until == [nil, next.advanced(byMilliseconds: 300), nil])
     }
 
+    @Test("a member tells when it last ticked, whether it leads or not, and only then")
+    func ticks() {
+        var voter = Voter()
+        #expect(voter.status.lastTickAt == nil)
+        voter.follow(2)
+        #expect(voter.status.lastTickAt == nil)
+        voter.wait(milliseconds: 100)
+        let first = voter.now
+        #expect(voter.status.lastTickAt == first)
+        voter.wait(milliseconds: 10)
+        voter.lead()
+        #expect(voter.status.lastTickAt == first)
+        voter.wait(milliseconds: 90)
+        #expect(voter.status.lastTickAt == voter.now)
+    }
+
     // MARK: proposals
 
     private static func proposal(_ basis: Proposal.Basis) -> ConsensusInput {

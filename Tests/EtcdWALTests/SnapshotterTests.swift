@@ -4,6 +4,7 @@ import EtcdProto
 import EtcdWAL
 import Raft
 import RuntimeCore
+import RuntimePosix
 import Testing
 
 @Suite struct SnapshotterTests {
@@ -40,6 +41,16 @@ import Testing
         #expect(try snapshotter.loadNewest(matching: records(0, 30)) == nil)
         #expect(
             try snapshotter.loadNewest(matching: [WALSnapshot(index: 20, term: 2)]) == nil)
+    }
+
+    @Test func nobodyElseMayReadAFile() throws {
+        let files = PosixFileSystem()
+        let directory = "/tmp/etcd-snap-\(UInt64.random(in: 0...UInt64.max))"
+        try files.createDirectory(directory, permissions: 0o700)
+        defer { try? files.removeTree(directory) }
+        try Snapshotter(fileSystem: files, directory: directory).save(snapshot(10))
+        let info = try #require(try files.info("\(directory)/\(name(10))"))
+        #expect(info.permissions & 0o777 == 0o600)
     }
 
     @Test func damagedFilesAreSetAside() throws {

@@ -14,6 +14,7 @@ import pytest
 
 import harness
 import rawhttp
+from discovering import Seeker
 from watching import Watch
 
 only_ours = pytest.mark.skipif(harness.TESTING_REFERENCE, reason="etcd 3.4 does not do this")
@@ -53,6 +54,26 @@ def test_stop_before_serving():
         assert code == stopped_by(signal.SIGTERM)
     finally:
         waiting.close()
+
+
+@only_ours
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_stop_during_start(number):
+    """A start that waits for a silent discovery service ends by itself, not by the signal's default,
+    which process 1 of a container does not have."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        waiting = Seeker("infra0", ["--discovery", f"http://127.0.0.1:{port}/v2/keys/token"])
+        try:
+            waiting.start()
+            silent.settimeout(harness.READY_SECONDS)
+            connection, _ = silent.accept()
+            with connection:
+                waiting.signal(number)
+                assert waiting.wait_exit(15) == 0
+            assert "received signal during start" in waiting.log()
+        finally:
+            waiting.close()
 
 
 @only_ours

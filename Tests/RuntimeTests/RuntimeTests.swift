@@ -86,3 +86,22 @@ struct FileTests {
         try second.lock()
     }
 }
+
+@Suite("Child processes")
+struct ChildProcessTests {
+    @Test("the exit code is told, if there is one")
+    func exitCode() {
+        #expect(ChildProcess.run(["/bin/sh", "-c", "exit \"$1\"", "sh", "7"]) == 7)
+        #expect(ChildProcess.run(["/bin/sh", "-c", "kill -9 $$"]) == nil)
+        #expect(ChildProcess.run(["/no/such/program"]) == nil)
+    }
+
+    @Test("a child gets no socket of ours, even one that does not close itself")
+    func descriptors() {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        let words = ["/bin/sh", "-c", "test -e /proc/$$/fd/\"$1\"", "sh"]
+        #expect(ChildProcess.run(words + ["2"]) == 0)
+        #expect(ChildProcess.run(words + ["\(descriptor)"]) == 1)
+    }
+}
