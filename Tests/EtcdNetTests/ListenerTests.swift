@@ -191,7 +191,8 @@ struct ListenerTests {
             #expect(bind(descriptor, pointer, socklen_t(size)) == 0)
         }
         try await withListener(.unix(path: ""), inherited: descriptor) { _, _ in
-            #expect(try BlockingClient(address).get("/") != "")
+            let answer = try? BlockingClient(address).get("/")
+            #expect(answer?.isEmpty == false)
         }
     }
 
