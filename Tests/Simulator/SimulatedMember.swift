@@ -56,7 +56,9 @@ final class SimulatedConnectivity: PeerConnectivity {
 final class SimulatedMember {
     /// What a member has told others on the strength of its disk.
     struct Promise {
+        /// The last entry, and its term.
         var index: LogIndex = 0
+        var lastTerm: Term = 0
         var term: Term = 0
     }
 
@@ -187,25 +189,33 @@ final class SimulatedMember {
     func willWrite(_ request: LogRequest) {
         guard request.number > 0 else { return }
         let last = request.entries.last?.index ?? request.snapshot?.metadata.index
+        let lastTerm = request.entries.last?.term ?? request.snapshot?.metadata.term
         process?.unwritten[request.number] = Promise(
-            index: last ?? LogIndex(0), term: request.hardState?.term ?? Term(0))
+            index: last ?? LogIndex(0), lastTerm: lastTerm ?? Term(0),
+            term: request.hardState?.term ?? Term(0))
     }
 
     /// The write of this number was acknowledged.
     func wrote(_ number: UInt64) {
         guard let written = process?.unwritten.removeValue(forKey: number) else { return }
         // A later leader's entries may take the place of more that were there.
-        if written.index > 0 { promise.index = written.index }
+        if written.index > 0 {
+            (promise.index, promise.lastTerm) = (written.index, written.lastTerm)
+        }
         promise.term = max(promise.term, written.term)
     }
 
     private func checkPromise(_ opened: OpenedLog) throws(BootstrapError) {
-        let last = max(
-            opened.entries.last?.index ?? LogIndex(0), opened.snapshotMetadata.index)
-        if last < promise.index || opened.hardState.term < promise.term {
+        let start = opened.snapshotMetadata
+        let last = max(opened.entries.last?.index ?? LogIndex(0), start.index)
+        let lastTerm = opened.entries.last?.term ?? start.term
+        // What a later leader has sent may stand in the place of more, though nobody was told.
+        let isShort = last < promise.index && lastTerm <= promise.lastTerm
+        if isShort || lastTerm < promise.lastTerm || opened.hardState.term < promise.term {
             throw BootstrapError(
-                description: "its log ends at \(last) in term \(opened.hardState.term), but it "
-                    + "had promised \(promise.index) in term \(promise.term)")
+                description: "its log ends at \(last) of term \(lastTerm) in term "
+                    + "\(opened.hardState.term), but it had promised \(promise.index) of term "
+                    + "\(promise.lastTerm) in term \(promise.term)")
         }
     }
 

@@ -296,7 +296,12 @@ package struct Simulation {
             }
         }
         for member in participants where !kv.clients.isEmpty {
-            for register in 0..<plan.kv.registers {
+            // It may still learn that it was removed, and then it stops.
+            for register in 0..<plan.kv.registers where !member.isRetired {
+                try wait(until: limit, "a member does not come back: ") { _ in
+                    member.isRunning || member.isRetired
+                }
+                if member.isRetired { break }
                 try kv.readRegister(register, 0, at: member, cluster)
                 try wait(until: limit, "last reads do not end: ") { !$0.kv.hasPending }
             }
