@@ -46,7 +46,9 @@ if [ "$shown" != "$version" ]; then
     echo "$ETCD_SWIFT_BINARY is version $shown, these sources are $version" >&2
     exit 1
 fi
-if [ -z "${PACKAGE_FAST:-}" ] && ldd "$ETCD_SWIFT_BINARY" | grep -q libswift; then
+# Read to its end: a reader that has seen enough would make ldd fail, and with it the pipe.
+libraries=$(ldd "$ETCD_SWIFT_BINARY")
+if [ -z "${PACKAGE_FAST:-}" ] && [[ $libraries == *libswift* ]]; then
     echo "$ETCD_SWIFT_BINARY needs Swift's libraries; build it with --static-swift-stdlib" >&2
     exit 1
 fi
@@ -58,7 +60,7 @@ tree=$work/package/dist
 mkdir -p "$tree"/{completions/{bash,zsh,fish},doc,examples}
 strip --strip-unneeded -o "$tree/etcd-swift" "$ETCD_SWIFT_BINARY"
 # The build tool leaves a search path for libraries of its own, of which there are none.
-ldd "$ETCD_SWIFT_BINARY" | grep -q libswift || chrpath -d "$tree/etcd-swift" >/dev/null
+[[ $libraries == *libswift* ]] || chrpath -d "$tree/etcd-swift" >/dev/null
 "$ETCD_SWIFT_BINARY" man >"$tree/etcd-swift.1"
 "$ETCD_SWIFT_BINARY" completion bash >"$tree/completions/bash/etcd-swift"
 "$ETCD_SWIFT_BINARY" completion zsh >"$tree/completions/zsh/_etcd-swift"
