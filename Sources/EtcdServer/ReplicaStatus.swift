@@ -43,8 +43,9 @@ package final class ReplicaStatus: Sendable {
     /// not know, so that its applied state is as good as a confirmed one. Ends before a vote or a
     /// change of the membership that would end it can have an effect.
     package var leadsUndisputed: Bool { undisputedValue.load(ordering: .acquiring) }
-    /// This member leads, and has shown it so recently that nobody else can have been elected. When
-    /// this is false although `role` says that it leads, a barrier tells whether that is still so.
+    /// This member leads, and has ticked so recently that others, who wait for an election timeout,
+    /// have not elected anybody, unless it hands its leadership over. When this is false although
+    /// `role` says that it leads, a barrier tells whether that is still so.
     package func leads(at now: Instant) -> Bool {
         role == .leader && now.nanoseconds < leadsUntilValue.load(ordering: .acquiring)
     }
