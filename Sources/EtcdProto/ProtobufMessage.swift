@@ -56,8 +56,8 @@ extension ProtobufMessage {
     }
 
     /// Reads what etcd's gateway reads: field names as in the proto or in lowerCamelCase, unknown
-    /// ones passed over, `null` as the default, integers as numbers or strings, base64 of either
-    /// alphabet, enums by name or number.
+    /// ones passed over, `null` as the default, integers as numbers or strings, base64 of the
+    /// standard alphabet with padding, enums by name or number.
     package init(json: JSONValue) throws(ProtobufJSONError) { self = try Self.read(json) }
 }
 
