@@ -65,7 +65,8 @@ struct MemberParts: Sendable {
             }
         let limits = RequestLimits(config, now: clock.now().monotonic)
         let methods = V3MethodTable(
-            MemberParts.methods(handler, relay, background), facts: handler, edges: edges,
+            V3Services.methods(handler, relay: relay, background: background), facts: handler,
+            edges: edges,
             measuresDurations: config.metrics == .extensive,
             supervision: CallSupervision(trail: audit, limits: limits, handler: handler),
             slowCalls: SlowCallLog(
@@ -98,18 +99,6 @@ struct MemberParts: Sendable {
         routerSettings = HTTPRouter.Settings(
             serverVersion: ProgramVersion.etcd, hostWhitelist: config.hostWhitelist,
             crossOrigins: config.cors, servesV2: config.enableV2)
-    }
-
-    private static func methods(
-        _ handler: RequestHandler, _ relay: PeerRelay, _ background: BackgroundThreads
-    ) -> [V3Method] {
-        KVService(handler: handler, background: background).methods
-            + WatchService(handler: handler).methods
-            + LeaseService(handler: handler, relay: relay).methods
-            + ClusterService.methods(handler, relay: relay)
-            + MaintenanceService.methods(handler, background: background)
-            + AuthService.methods(handler) + HealthService().methods
-            + LockService.methods(handler) + ElectionService.methods(handler)
     }
 
     private static func metricsPage(

@@ -68,16 +68,7 @@ enum MemberRequestBody {
     }
 
     private static func mismatch(_ value: JSONValue, _ target: String) -> MemberRequestError {
-        let kind =
-            switch value {
-            case .null: "null"
-            case .bool: "bool"
-            case .number: "number"
-            case .string: "string"
-            case .array: "array"
-            case .object: "object"
-            }
-        return MemberRequestError(message: "json: cannot unmarshal \(kind) into Go \(target)")
+        MemberRequestError(message: "json: cannot unmarshal \(value.kind) into Go \(target)")
     }
 
     private static func trimmed(_ text: String) -> String {

@@ -19,6 +19,18 @@ package indirect enum JSONValue: Sendable, Hashable {
 
     /// The value of the last member with this name, as Go's decoder sees it; `nil` for anything
     /// but objects.
+    /// What Go's decoder calls it.
+    package var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool: "bool"
+        case .number: "number"
+        case .string: "string"
+        case .array: "array"
+        case .object: "object"
+        }
+    }
+
     package subscript(_ name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         let wanted = Bytes(name)

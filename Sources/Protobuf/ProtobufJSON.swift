@@ -12,16 +12,7 @@ package struct ProtobufJSONError: Error, Sendable, Hashable, CustomStringConvert
 
     /// - Parameter type: in Go's words.
     package init(_ value: JSONValue, isNo type: String) {
-        let kind =
-            switch value {
-            case .null: "null"
-            case .bool: "bool"
-            case .number: "number"
-            case .string: "string"
-            case .array: "array"
-            case .object: "object"
-            }
-        description = "json: cannot unmarshal \(kind) into Go value of type \(type)"
+        description = "json: cannot unmarshal \(value.kind) into Go value of type \(type)"
     }
 }
 

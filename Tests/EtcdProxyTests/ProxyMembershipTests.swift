@@ -54,17 +54,21 @@ struct ProxyMembershipTests {
         Member(id: .init(number), peerURLs: peers, name: "m\(number)", clientURLs: clients)
     }
 
-    @Test("endpoints and peer URLs follow the members; nobody answering means no endpoints")
-    func refresh() async {
-        let world = World()
-        let loop = NIOAsyncTestingEventLoop()
-        let director = ProxyDirector(failureWait: .seconds(1), timers: loop, logger: quiet)
-        let membership = ProxyMembership(
+    private func membership(of director: ProxyDirector, in world: World) -> ProxyMembership {
+        ProxyMembership(
             director: director, peerURLs: ["p0"], intervalMilliseconds: 30_000, logger: quiet,
             ask: { urls in
                 world.asked.withLock { $0.append(urls) }
                 return world.answer.withLock { $0 }
             }, remember: { urls in world.stored.withLock { $0.append(urls) } })
+    }
+
+    @Test("endpoints and peer URLs follow the members; nobody answering means no endpoints")
+    func refresh() async {
+        let world = World()
+        let loop = NIOAsyncTestingEventLoop()
+        let director = ProxyDirector(failureWait: .seconds(1), timers: loop, logger: quiet)
+        let membership = membership(of: director, in: world)
         await membership.refresh()
         #expect(director.available.isEmpty && world.stored.withLock { $0 }.isEmpty)
         world.answer.withLock {
@@ -88,12 +92,7 @@ struct ProxyMembershipTests {
         let world = World()
         let loop = NIOAsyncTestingEventLoop()
         let director = ProxyDirector(failureWait: .seconds(1), timers: loop, logger: quiet)
-        let membership = ProxyMembership(
-            director: director, peerURLs: ["p0"], intervalMilliseconds: 30_000, logger: quiet,
-            ask: { urls in
-                world.asked.withLock { $0.append(urls) }
-                return world.answer.withLock { $0 }
-            }, remember: { urls in world.stored.withLock { $0.append(urls) } })
+        let membership = membership(of: director, in: world)
         for answer in [[], [member(1, [], ["c1"])]] {
             world.answer.withLock { $0 = answer }
             await membership.refresh()

@@ -108,18 +108,9 @@ private final class ServiceRun {
         } catch {
             preconditionFailure("the member could not be made: \(error)")
         }
-        let background = ImmediateBackground()
-        let handler = member.handler
-        let relay = NoRelay()
-        let methods =
-            KVService(handler: handler, background: background).methods
-            + WatchService(handler: handler).methods
-            + LeaseService(handler: handler, relay: relay).methods
-            + ClusterService.methods(handler, relay: relay)
-            + MaintenanceService.methods(handler, background: background)
-            + AuthService.methods(handler) + HealthService().methods
-            + LockService.methods(handler) + ElectionService.methods(handler)
-        table = V3MethodTable(methods, facts: handler, edges: member.edges)
+        let methods = V3Services.methods(
+            member.handler, relay: NoRelay(), background: ImmediateBackground())
+        table = V3MethodTable(methods, facts: member.handler, edges: member.edges)
     }
 
     private func byte() -> UInt8 { rest.popFirst() ?? 0 }
