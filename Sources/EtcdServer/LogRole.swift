@@ -36,6 +36,8 @@ package struct LogRole: Role {
     private var isStopped = false
     /// The next segment is made ready in steps while nothing else is to do.
     private var mustPrepare = true
+    /// After a failure to prepare, when to try again.
+    private var nextPreparation = Instant(nanoseconds: 0)
     /// Recent writes with their syncs, in nanoseconds: each counts an eighth.
     private var usualSync: UInt64 = 2 * LogRole.quickSyncNanoseconds
 
@@ -59,7 +61,7 @@ package struct LogRole: Role {
     package var wakeAt: Instant? {
         if isStopped { return nil }
         if let nextRetry { return nextRetry }
-        return mustPrepare ? Instant(nanoseconds: 0) : nextPurge
+        return mustPrepare ? min(nextPreparation, nextPurge) : nextPurge
     }
 
     package mutating func run(_ inputs: [LogInput], now: Moment, outputs: inout [LogOutput]) {
@@ -84,7 +86,7 @@ package struct LogRole: Role {
             if nextRetry != nil {
                 nextRetry = nil
                 status.publish(storageFull: false)
-                logger.warning("disk space is back; writing continues")
+                logger.warning("disk space is back; the log is written again")
                 outputs.append(.storageFull(nil))
             }
         } catch {
@@ -245,13 +247,14 @@ package struct LogRole: Role {
     // MARK: idle work
 
     private mutating func idle(_ now: Instant, _ outputs: inout [LogOutput]) {
-        if mustPrepare {
+        if mustPrepare, now >= nextPreparation {
             do throws(WALError) {
                 mustPrepare = try wal.prepareNextSegment()
             } catch {
                 // Only a convenience failed: a cut then makes its segment itself, or meets the
-                // full disk where it can be reported to clients.
-                mustPrepare = false
+                // full disk where it can be reported to clients. What room there is should not be
+                // asked for all the time: the database may need it more.
+                nextPreparation = now.advanced(byMilliseconds: Limits.purgeMilliseconds)
                 logger.warning(
                     "cannot prepare the next log segment", metadata: ["error": "\(error)"])
             }

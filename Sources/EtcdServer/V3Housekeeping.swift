@@ -220,13 +220,7 @@ struct V3Housekeeping {
             return nil
         } catch {
             pause(after: error, now)
-            guard error.isNoSpace else { return "the database cannot be written: \(error)" }
-            if !status.isDatabaseFull {
-                logger.error(
-                    "disk is full: the database lags behind the log until there is room again",
-                    metadata: ["error": "\(error)"])
-            }
-            return nil
+            return error.isNoSpace ? nil : "the database cannot be written: \(error)"
         }
     }
 
@@ -243,7 +237,13 @@ struct V3Housekeeping {
         let isFull = keyspace.backend.isOutOfSpace
         guard isFull != status.isDatabaseFull else { return }
         status.publish(databaseFull: isFull)
-        if !isFull { logger.warning("disk space is back; the database is written again") }
+        guard isFull else {
+            logger.warning("disk space is back; the database is written again")
+            return
+        }
+        logger.error(
+            "disk is full: the database lags behind the log until there is room again",
+            metadata: refusal.map { ["error": "\($0.error)"] })
     }
 
     private mutating func answerCompactions(_ replies: inout ReplyBatches) {

@@ -106,6 +106,22 @@ struct LogRoleTests {
         #expect(try bench.reopened().entries.map(\.index) == [1])
     }
 
+    // MARK: the next segment
+
+    @Test("a segment for which there is no room is not asked for all the time")
+    func preparesLater() throws {
+        let bench = try LogBench()
+        bench.disk.capacity = 0
+        let later = StandingClock().now().monotonic.advanced(
+            byMilliseconds: Limits.purgeMilliseconds)
+        for number in UInt64(1)...3 {
+            #expect(bench.run([append(number, bytes: 10)]) == ["persisted \(number)"])
+            // First come the zeros of the present one, which need no room.
+            for _ in 0..<2 { #expect(bench.run([]).isEmpty) }
+            #expect(bench.role.wakeAt == later)
+        }
+    }
+
     @Test("a log whose disk fails while it is to be closed says both")
     func failsWhileClosing() throws {
         let bench = try LogBench()
