@@ -20,7 +20,7 @@ final class ListenerLoop {
     let settings: ListenerSettings
     /// For HTTP/2 sessions, which must not outlive this object.
     let callFields = CallFieldBlocks()
-    let handshakes = TLSHandshakeQueue()
+    let handshakes: TLSHandshakeQueue
     private(set) var isDraining = false
     private var dates = DateCache()
     private var waitingForFlush: [any ServerConnection] = []
@@ -40,6 +40,7 @@ final class ListenerLoop {
     init(eventLoop: any EventLoop, settings: ListenerSettings) {
         self.eventLoop = eventLoop
         self.settings = settings
+        handshakes = TLSHandshakeQueue(eventLoop: eventLoop)
     }
 
     /// `HTTPDate.length` bytes.

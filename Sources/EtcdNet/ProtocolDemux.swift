@@ -74,8 +74,8 @@ final class ProtocolDemux: ChannelInboundHandler, RemovableChannelHandler, Serve
     private func facts(_ context: ChannelHandlerContext) -> ConnectionFacts {
         knownFacts
             ?? ConnectionFacts(
-                remoteAddress: context.remoteAddress?.endpointText ?? "",
-                localAddress: context.localAddress?.endpointText ?? "")
+                remoteAddress: context.channel.remoteAddress?.endpointText ?? "",
+                localAddress: context.channel.localAddress?.endpointText ?? "")
     }
 
     private func hand(to session: some ChannelHandler) {

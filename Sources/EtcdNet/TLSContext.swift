@@ -200,9 +200,11 @@ package final class TLSContext: Sendable {
                 }
                 if case .reloaded? = first { first = nil }
             }
-            return (state.contexts.value, [first, second].compactMap(\.self))
+            return (state.contexts.value, (first, second))
         }
-        for notice in notices where !notice.files.isEmpty { report(notice) }
+        for case let notice? in [notices.0, notices.1] where !notice.files.isEmpty {
+            report(notice)
+        }
         return contexts
     }
 

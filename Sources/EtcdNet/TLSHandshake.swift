@@ -6,7 +6,6 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import NIOTLS
-import RuntimeCore
 
 /// Stands after the library's handler and leaves when the client has been let in.
 final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerConnection {
@@ -23,7 +22,6 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
     private var library: NIOSSLServerHandler?
     private var context: ChannelHandlerContext?
     private var phase = Phase.shaking
-    private var timer: Scheduled<Void>?
     /// What the client has said before it was let in.
     private var received = ByteBuffer()
     private var holdsRead = false
@@ -58,10 +56,6 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
         self.context = context
         loop.add(self)
         loop.handshakes.begin(self)
-        let limit = TimeAmount.milliseconds(Int64(Limits.tlsHandshakeMilliseconds))
-        timer = loop.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
-            self?.reject("tls: the handshake took too long")
-        }
         if loop.isDraining { cut() }
     }
 
@@ -118,12 +112,15 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
     /// Others need the room.
     func giveUp() { reject("tls: too many handshakes in progress") }
 
+    /// Called when `Limits.tlsHandshakeMilliseconds` are over.
+    func timeOut() { reject("tls: the handshake took too long") }
+
     // MARK: The client's certificate
 
     private var facts: ConnectionFacts {
         ConnectionFacts(
-            remoteAddress: context?.remoteAddress?.endpointText ?? "",
-            localAddress: context?.localAddress?.endpointText ?? "", isTLS: true)
+            remoteAddress: context?.channel.remoteAddress?.endpointText ?? "",
+            localAddress: context?.channel.localAddress?.endpointText ?? "", isTLS: true)
     }
 
     private func check() {
@@ -146,7 +143,7 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
             return reject(refusal, certificate)
         }
         guard tls.checksSourceAddress else { return admit(certificate) }
-        let source = context?.remoteAddress?.ipAddress ?? ""
+        let source = context?.channel.remoteAddress?.ipAddress ?? ""
         let address = SourceAddressCheck(
             certificate: certificate,
             source: source.hasPrefix("::ffff:") ? String(source.dropFirst(7)) : source)
@@ -210,8 +207,6 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
     private func end() {
         guard phase != .ended else { return }
         phase = .ended
-        timer?.cancel()
-        timer = nil
         loop.handshakes.end()
     }
 

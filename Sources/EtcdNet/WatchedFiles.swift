@@ -30,12 +30,16 @@ struct WatchedFiles<Value: Sendable>: Sendable {
     mutating func refresh(
         isForced: Bool = false, make: () throws(TLSError) -> Value
     ) -> TLSNotice? {
-        let seen = paths.map { FileStamp($0) }
-        let hasChanged = seen != stamps || isForced
+        var hasChanged = isForced
+        for (position, path) in paths.enumerated() {
+            let seen = FileStamp(path)
+            guard seen != stamps[position] else { continue }
+            stamps[position] = seen
+            hasChanged = true
+        }
         if !hasChanged {
             guard let retryAt, retryAt <= .now() else { return nil }
         }
-        stamps = seen
         do throws(TLSError) {
             value = try make()
             retryAt = nil

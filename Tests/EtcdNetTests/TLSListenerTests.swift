@@ -253,15 +253,25 @@ struct TLSHandshakeTests {
         let directory = try TestDirectory()
         let loop = ListenerLoop(
             eventLoop: eventLoop, settings: try settings(reasons, directory))
+        let gone = try connect(loop, eventLoop)
+        gone.close(promise: nil)
+        eventLoop.advanceTime(by: .milliseconds(1))
         let channel = try connect(loop, eventLoop)
+        eventLoop.advanceTime(by: .seconds(2))
+        let later = try connect(loop, eventLoop)
         let limit = Int64(Limits.tlsHandshakeMilliseconds)
-        eventLoop.advanceTime(by: .milliseconds(limit - 1))
+        eventLoop.advanceTime(by: .milliseconds(limit - 2_001))
         #expect(channel.isActive && reasons.all.withLock { $0.isEmpty })
         eventLoop.advanceTime(by: .milliseconds(1))
-        #expect(reasons.all.withLock { $0 } == ["tls: the handshake took too long"])
+        let reason = "tls: the handshake took too long"
+        #expect(reasons.all.withLock { $0 } == [reason])
         // The library may wait for the other side's farewell.
         eventLoop.advanceTime(by: .seconds(1))
         #expect(!channel.isActive)
+        eventLoop.advanceTime(by: .milliseconds(999))
+        #expect(later.isActive && reasons.all.withLock { $0 } == [reason])
+        eventLoop.advanceTime(by: .milliseconds(1))
+        #expect(reasons.all.withLock { $0 } == [reason, reason])
     }
 
     @Test("have to make room, the oldest first, when there are too many")
