@@ -25,16 +25,19 @@ package final class ReadView: Sendable {
         self.buckets = buckets
     }
 
-    /// Calls `body` with the value of `key`; `nil` when there is none. The bytes are valid inside
+    /// Calls `body` with the value of `key`; false when there is none. The bytes are valid inside
     /// `body` only.
-    package func withValue<R>(
-        _ bucket: Bucket, _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> R
-    ) -> R? {
+    package func withValue(
+        _ bucket: Bucket, _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+    ) -> Bool {
         switch buffer.find(bucket.number, key) {
         case .value(let value): value.withUnsafeBytes(body)
-        case .deleted: nil
-        case .unknown: buckets[bucket.number]?.withValue(key, body)
+        case .deleted: return false
+        case .unknown:
+            guard let value = buckets[bucket.number]?.value(of: key) else { return false }
+            withExtendedLifetime(snapshot) { body(value) }
         }
+        return true
     }
 
     package func get(_ bucket: Bucket, key: Bytes) -> Bytes? {

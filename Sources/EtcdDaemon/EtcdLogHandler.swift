@@ -27,9 +27,14 @@ package final class LogSink: Sendable {
         set { levelValue.store(LogSink.rank(newValue), ordering: .relaxed) }
     }
 
+    /// Whether lines of the debug level are written.
+    var isDebugging: Bool { levelValue.load(ordering: .relaxed) <= LogSink.debugRank }
+
     func write(_ line: [UInt8], level: Logger.Level = .info) {
         for destination in destinations { destination.write(line, level: level) }
     }
+
+    private static let debugRank = rank(.debug)
 
     private static func rank(_ level: Logger.Level) -> Int {
         Logger.Level.allCases.firstIndex(of: level)!

@@ -71,7 +71,8 @@ struct MemberParts: Sendable {
             supervision: CallSupervision(trail: audit, limits: limits, handler: handler),
             slowCalls: SlowCallLog(
                 limitMilliseconds: config.warningUnaryMilliseconds, handler: handler,
-                logger: logger, timeText: TimestampText.microseconds))
+                logger: logger, tellsAll: { log.isDebugging },
+                timeText: TimestampText.microseconds))
         v3Methods = methods
         var services = HTTPServices(
             handler: handler, edges: edges, ownStatistics: statistics,

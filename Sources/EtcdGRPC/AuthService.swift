@@ -36,7 +36,7 @@ package enum AuthService {
                 (request: AuthenticateRequest, call: V3Call<AuthenticateResponse>) in
                 let login = Login(request)
                 call.waitToRead(on: handler) { address in
-                    handler.startLogin(address: address)
+                    handler.startLogin(address: address())
                 } read: {
                     authenticate(login, call, handler)
                 }

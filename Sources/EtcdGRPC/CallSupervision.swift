@@ -32,9 +32,9 @@ package struct CallSupervision: Sendable {
     }
 }
 
-/// The record of a call whose verdict is not known yet.
-struct PendingAudit {
-    private var record: AuditRecord
+/// The record of a call whose verdict is not known yet. Confined to the call's event loop.
+final class PendingAudit {
+    private let record: AuditRecord
     private let trail: any AuditTrail
 
     init(_ record: AuditRecord, _ trail: any AuditTrail) {
@@ -63,7 +63,7 @@ extension V3CallParts {
     /// Everything that stands before a call with these keys. What is thrown has been noted.
     func admit(_ keys: @autoclosure () -> [NamedKeys]) throws(GRPCStatus) -> PendingAudit? {
         guard let supervision = gate.supervision else {
-            try gate.check(method, metadata)
+            try gate.check(endpoint.rules, metadata)
             return nil
         }
         let keys = keys()
@@ -71,12 +71,12 @@ extension V3CallParts {
         let audit = supervision.trail.map { trail in
             PendingAudit(
                 AuditRecord(
-                    api: wire is GatewayCall ? .gateway : .grpc, method: method.path,
-                    isWrite: method.isWrite, user: user,
+                    api: wire is GatewayCall ? .gateway : .grpc, method: endpoint.rules.path,
+                    isWrite: endpoint.rules.isWrite, user: user,
                     remoteAddress: metadata.connection.remoteAddress, keys: keys), trail)
         }
         do throws(GRPCStatus) {
-            try gate.check(method, metadata)
+            try gate.check(endpoint.rules, metadata)
             guard supervision.admits(user, metadata, keys) else { throw V3CallParts.tooMuch }
         } catch {
             audit?.note(error.code)

@@ -25,12 +25,12 @@ final class ClientTraffic: Sendable {
     func messageSent(bytes: Int) { sent.add(UInt64(bytes)) }
 
     func callStarted(version: String?, isStreaming: Bool) {
+        guard let version else { return unknown.count(isStreaming: isStreaming) }
         calls(of: version).count(isStreaming: isStreaming)
     }
 
-    private func calls(of version: String?) -> Calls {
-        guard let version else { return unknown }
-        return versions.withLock { versions in
+    private func calls(of version: String) -> Calls {
+        versions.withLock { versions in
             if let known = versions[version] { return known }
             if versions.count >= ClientTraffic.versionsMax { return unknown }
             let made = Calls()

@@ -3,6 +3,7 @@
 
 package import EtcdEdge
 package import EtcdNet
+import Glibc
 import RuntimeCore
 
 /// Takes the gRPC calls of client listeners. Shared by all event loops.
@@ -35,8 +36,9 @@ package final class GRPCServer: RemoteCallHandler {
         do throws(CallRefusal) {
             try checkKind(stream, fields)
             let metadata = try metadata(of: stream, fields)
-            let found = fields.withValue(of: ":path") { path in paths.find(path) }
-            guard let endpoint = found.flatMap(\.self) else { throw unknown(fields) }
+            guard let endpoint = fields.value(of: ":path").flatMap({ paths.find($0) }) else {
+                throw unknown(fields)
+            }
             let encoding = try CallEncoding(fields)
             stream.messageBytesMax = settings.messageBytesMax
             let call = GRPCCall(
@@ -57,8 +59,8 @@ package final class GRPCServer: RemoteCallHandler {
     private func checkKind(_ stream: RemoteCallStream, _ fields: RequestFields)
         throws(CallRefusal)
     {
-        let type = fields.withValue(of: "content-type") { ContentSubtype($0) } ?? .none
-        switch type {
+        let type = fields.value(of: "content-type").map { ContentSubtype($0) }
+        switch type ?? ContentSubtype.none {
         case .none:
             let text = fields.text(of: "content-type") ?? ""
             throw CallRefusal(
@@ -66,8 +68,7 @@ package final class GRPCServer: RemoteCallHandler {
         case .plain: break
         case .named(let name): stream.contentSubtype = name
         }
-        let isPost = fields.withValue(of: ":method") { $0.elementsEqual("POST".utf8) } ?? false
-        guard isPost else {
+        guard fields.value(of: ":method")?.equals("POST") ?? false else {
             let method = fields.text(of: ":method") ?? ""
             throw CallRefusal(
                 405, .internal,
@@ -85,9 +86,8 @@ package final class GRPCServer: RemoteCallHandler {
         if let token = fields.text(of: "token") ?? fields.text(of: "authorization") {
             metadata.token = CallMetadata.withoutScheme(token)
         }
-        metadata.requiresLeader =
-            fields.withValue(of: "hasleader") { $0.elementsEqual("true".utf8) } ?? false
-        metadata.isFromGateway = fields.contains("grpcgateway-accept")
+        metadata.requiresLeader = fields.value(of: "hasleader")?.equals("true") ?? false
+        metadata.isFromGateway = fields.value(of: "grpcgateway-accept") != nil
         metadata.clientAPIVersion = fields.text(of: "client-api-version")
         if let timeout = fields.text(of: "grpc-timeout") {
             metadata.timeoutMilliseconds = try CallTimeout.milliseconds(timeout)
@@ -140,8 +140,12 @@ struct CallPaths: Sendable {
     }
 
     func find(_ path: UnsafeRawBufferPointer) -> V3Endpoint? {
-        guard path.count < byLength.count else { return nil }
-        return byLength[path.count].first { $0.path.elementsEqual(path) }?.endpoint
+        guard path.count < byLength.count, let start = path.baseAddress else { return nil }
+        for position in byLength[path.count].indices
+        where memcmp(byLength[path.count][position].path, start, path.count) == 0 {
+            return byLength[path.count][position].endpoint
+        }
+        return nil
     }
 }
 
@@ -153,12 +157,12 @@ enum ContentSubtype: Equatable {
     case named(String)
 
     init(_ value: UnsafeRawBufferPointer) {
-        let base = "application/grpc".utf8
-        guard value.starts(with: base) else {
+        let base: StaticString = "application/grpc"
+        guard value.begins(with: base) else {
             self = .none
             return
         }
-        let rest = value.dropFirst(base.count)
+        let rest = value.dropFirst(base.utf8CodeUnitCount)
         switch rest.first {
         case nil: self = .plain
         case UInt8(ascii: "+"), UInt8(ascii: ";"):

@@ -20,8 +20,8 @@ extension KVService {
         }
         call.waitToRead(
             on: handler,
-            { handler.range(request, context: call.context, address: $0) },
-            read: { RangePortions(request, call, handler).begin() })
+            { handler.range(request, context: call.context, address: $0()) },
+            read: { RangePortions(request, call, self.handler).begin() })
     }
 }
 

@@ -6,7 +6,8 @@ package import EtcdServer
 import NIOCore
 package import RuntimeCore
 
-package struct KVService: Sendable {
+/// A class, since every call refers to it until it is answered.
+package final class KVService: Sendable {
     /// Keys in the store up to which any range is served on the event loop; with more, one that
     /// may return them all goes elsewhere, so that other calls need not wait for it.
     static let keysServedInline = 10_000
@@ -67,27 +68,33 @@ package struct KVService: Sendable {
     @Sendable private func range(_ request: RangeRequest, _ call: V3Call<RangeResponse>) {
         call.waitToRead(
             on: handler,
-            { handler.range(request, context: call.context, address: $0) },
-            read: {
-                if hasManyKeys, mayBeLong(request) {
-                    readElsewhere(call) { handler.readRange(request, context: $0) }
-                } else {
-                    call.answer(handler.readRange(request, context: call.context))
-                }
-            })
+            { handler.range(request, context: call.context, address: $0()) },
+            read: { self.readRange(request, call) })
+    }
+
+    private func readRange(_ request: RangeRequest, _ call: V3Call<RangeResponse>) {
+        if mayBeLong(request), hasManyKeys {
+            let handler = handler
+            readElsewhere(call) { handler.readRange(request, context: $0) }
+        } else {
+            call.answer(handler.readRange(request, context: call.context))
+        }
     }
 
     @Sendable private func txn(_ request: TxnRequest, _ call: V3Call<TxnResponse>) {
         call.waitForTxn(
             on: handler,
-            { handler.txn(request, context: call.context, address: $0) },
-            read: {
-                if hasManyKeys, mayBeLong(request) {
-                    readElsewhere(call) { handler.readTxn(request, context: $0) }
-                } else {
-                    call.answer(handler.readTxn(request, context: call.context))
-                }
-            })
+            { handler.txn(request, context: call.context, address: $0()) },
+            read: { self.readTxn(request, call) })
+    }
+
+    private func readTxn(_ request: TxnRequest, _ call: V3Call<TxnResponse>) {
+        if mayBeLong(request), hasManyKeys {
+            let handler = handler
+            readElsewhere(call) { handler.readTxn(request, context: $0) }
+        } else {
+            call.answer(handler.readTxn(request, context: call.context))
+        }
     }
 
     private var hasManyKeys: Bool { handler.v3.reader.keyCount > Self.keysServedInline }
@@ -141,23 +148,26 @@ extension V3Call<TxnResponse> {
     /// A transaction is a write or a read, which only the replica's checks tell.
     fileprivate func waitForTxn(
         on handler: RequestHandler,
-        _ start: (ReplyAddress) -> Result<TxnStart, ServerError>,
+        _ start: (() -> ReplyAddress) -> Result<TxnStart, ServerError>,
         read: @escaping () -> Void
     ) {
-        let wait = ReplyWait(call: self, handler: handler) { reply in
-            switch reply {
-            case .v3(.success(.txn(let response))): self.respond(response)
-            case .barrier: read()
-            default: self.fail(.unknownMethod)
+        var wait: ReplyWait<TxnResponse>?
+        let outcome = start {
+            let made = ReplyWait(call: self, handler: handler) { reply in
+                switch reply {
+                case .v3(.success(.txn(let response))): self.respond(response)
+                case .barrier: read()
+                default: self.fail(.unknownMethod)
+                }
             }
+            wait = made
+            return made.register()
         }
-        switch start(wait.register()) {
-        case .success(.proposed(let id)), .success(.read(.afterBarrier(let id))): wait.id = id
-        case .success(.read(.now)):
-            wait.end()
-            read()
+        switch outcome {
+        case .success(.proposed(let id)), .success(.read(.afterBarrier(let id))): wait?.id = id
+        case .success(.read(.now)): read()
         case .failure(let error):
-            wait.end()
+            wait?.end()
             fail(error)
         }
     }

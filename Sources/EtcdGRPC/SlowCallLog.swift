@@ -13,22 +13,28 @@ package final class SlowCallLog: Sendable {
     private let limit: TimeAmount
     private let logger: Logger
     private let clock: any Clock
+    private let tellsAll: @Sendable () -> Bool
     private let timeText: @Sendable (WallTime) -> String
 
-    /// - Parameter timeText: a time as the log writes it.
+    /// - Parameters:
+    ///   - tellsAll: whether lines of the debug level are written at present. Asked at the end of
+    ///     every call, for which asking the logger is too dear.
+    ///   - timeText: a time as the log writes it.
     package init(
         limitMilliseconds: UInt64, handler: RequestHandler, logger: Logger,
+        tellsAll: @escaping @Sendable () -> Bool,
         timeText: @escaping @Sendable (WallTime) -> String
     ) {
         limit = .milliseconds(Int64(clamping: limitMilliseconds))
         clock = handler.clock
         self.logger = logger
+        self.tellsAll = tellsAll
         self.timeText = timeText
     }
 
     /// Whether a call that ends now was slow, or everything is told.
     func isWorthANote(since start: NIODeadline) -> Bool {
-        NIODeadline.now() - start > limit || logger.logLevel <= .debug
+        NIODeadline.now() - start > limit || tellsAll()
     }
 
     /// Tells of a call that ends now.

@@ -59,19 +59,24 @@ extension V3Call {
     }
 
     /// For reads: `read` is called as soon as it may be, which is often at once.
+    ///
+    /// - Parameter start: asks for an address only if there is something to wait for.
     package func waitToRead(
         on handler: RequestHandler,
-        _ start: (ReplyAddress) -> Result<ReadStart, ServerError>,
+        _ start: (() -> ReplyAddress) -> Result<ReadStart, ServerError>,
         read: @escaping () -> Void
     ) {
-        let wait = ReplyWait(call: self, handler: handler) { _ in read() }
-        switch start(wait.register()) {
-        case .success(.now):
-            wait.end()
-            read()
-        case .success(.afterBarrier(let id)): wait.id = id
+        var wait: ReplyWait<Response>?
+        let outcome = start {
+            let made = ReplyWait(call: self, handler: handler) { _ in read() }
+            wait = made
+            return made.register()
+        }
+        switch outcome {
+        case .success(.now): read()
+        case .success(.afterBarrier(let id)): wait?.id = id
         case .failure(let error):
-            wait.end()
+            wait?.end()
             fail(error)
         }
     }

@@ -20,12 +20,10 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     package var onWritable: (() -> Void)?
 
     private let wire: any V3Wire
-    private let counters: CallCounters
+    private let endpoint: V3Endpoint
     private let leaderWatch: LeaderWatch?
     private let audit: PendingAudit?
     private let start: NIODeadline?
-    private let slowCalls: SlowCallLog?
-    private let method: CallRules
     /// The only request of a unary call, to be shown if it is slow. As it came: hardly any call is.
     var request: (payload: V3Payload, type: any ProtobufMessage.Type)?
     private var deadline: UInt64?
@@ -39,11 +37,9 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         wire = parts.wire
         metadata = parts.metadata
         edge = parts.edge
-        counters = parts.counters
+        endpoint = parts.endpoint
         leaderWatch = parts.leaderWatch
-        slowCalls = parts.method.isStreaming ? nil : parts.gate.slowCalls
-        method = parts.method
-        start = counters.callStarted() ?? slowCalls.map { _ in .now() }
+        start = endpoint.callStarted()
         wire.client = self
         if let limit = metadata.timeoutMilliseconds {
             deadline = edge.register(self, timeoutMilliseconds: limit)
@@ -70,7 +66,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         guard !isFinished else { return }
         do throws(GRPCStatus) {
             try wire.send(message)
-            counters.messageSent()
+            endpoint.counters.messageSent()
         } catch {
             interrupt(error)
         }
@@ -81,7 +77,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         guard !isFinished else { return }
         do throws(GRPCStatus) {
             try wire.send(Response.self, size: size, write)
-            counters.messageSent()
+            endpoint.counters.messageSent()
         } catch {
             interrupt(error)
         }
@@ -99,12 +95,13 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     }
 
     private func noteIfSlow(_ response: Response?) {
-        guard let slowCalls, let start, let request, slowCalls.isWorthANote(since: start),
+        guard let slowCalls = endpoint.slowCalls, let start, let request,
+            slowCalls.isWorthANote(since: start),
             let request = try? request.payload.decoded(as: request.type)
         else { return }
         self.request = nil
         slowCalls.note(
-            method, since: start, from: metadata.connection.remoteAddress, request: request,
+            endpoint.rules, since: start, from: metadata.connection.remoteAddress, request: request,
             response: response)
     }
 
@@ -129,7 +126,9 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     package func wireClosed() {
         let callback = onClose
         // What it could not take when it went is lost.
-        if !isFinished, !wire.isWritable, method.isStreaming { counters.messageUnsent() }
+        if !isFinished, !wire.isWritable, endpoint.rules.isStreaming {
+            endpoint.counters.messageUnsent()
+        }
         guard end(.canceled) else { return }
         callback?()
     }
@@ -150,7 +149,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     private func end(_ code: GRPCStatus.Code) -> Bool {
         if isFinished { return false }
         isFinished = true
-        counters.callEnded(code, startedAt: start)
+        endpoint.counters.callEnded(code, startedAt: start)
         audit?.note(code)
         if let deadline { edge.cancel(deadline) }
         deadline = nil

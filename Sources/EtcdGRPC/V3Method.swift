@@ -78,7 +78,7 @@ package struct V3Method: Sendable {
                 let audit = try parts.admit(NamedKeys.all(in: request))
                 parts.counters.messageReceived()
                 let call = V3Call<Response>(parts, audit: audit)
-                if parts.gate.slowCalls != nil { call.request = (payload, Request.self) }
+                if parts.endpoint.slowCalls != nil { call.request = (payload, Request.self) }
                 guard let token = parts.metadata.token, parts.gate.awaits(token: token) else {
                     return body(request, call)
                 }
@@ -100,13 +100,15 @@ struct V3CallParts {
     let wire: any V3Wire
     let metadata: CallMetadata
     let edge: HTTPEdge
-    let counters: CallCounters
-    let gate: CallGate
-    let method: CallRules
+    let endpoint: V3Endpoint
+
+    var counters: CallCounters { endpoint.counters }
+    var gate: CallGate { endpoint.gate }
 
     /// For calls that end with the loss of the leader.
     var leaderWatch: LeaderWatch? {
-        metadata.requiresLeader && method.isStreaming ? gate.leaderWatch(of: edge) : nil
+        metadata.requiresLeader && endpoint.rules.isStreaming
+            ? endpoint.gate.leaderWatch(of: edge) : nil
     }
 }
 

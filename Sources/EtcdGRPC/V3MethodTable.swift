@@ -42,8 +42,8 @@ package final class V3MethodTable: Sendable {
 package final class V3Endpoint: Sendable {
     package let method: V3Method
     package let counters: CallCounters
-    private let gate: CallGate
-    private let rules: CallRules
+    let gate: CallGate
+    let rules: CallRules
 
     init(_ method: V3Method, gate: CallGate, measuresDurations: Bool) {
         self.method = method
@@ -54,11 +54,19 @@ package final class V3Endpoint: Sendable {
         self.gate = gate
     }
 
+    /// Who wants to know of this method's calls that take long.
+    var slowCalls: SlowCallLog? { rules.isStreaming ? nil : gate.slowCalls }
+
+    /// Counts one more call; returns when it began if anybody will ask how long it took.
+    func callStarted() -> NIODeadline? {
+        counters.callStarted() ?? (slowCalls == nil ? nil : .now())
+    }
+
     /// Serves a call with a single request. Call on the loop of `edge`.
     package func serve(
         _ payload: V3Payload, on wire: any V3Wire, metadata: CallMetadata, edge: HTTPEdge
     ) {
-        let parts = parts(wire, metadata, edge)
+        let parts = V3CallParts(wire: wire, metadata: metadata, edge: edge, endpoint: self)
         do throws(GRPCStatus) {
             switch method.entry {
             case .single(let body): try body(payload, parts)
@@ -79,19 +87,12 @@ package final class V3Endpoint: Sendable {
     {
         guard case .stream(let open) = method.entry else { return nil }
         do throws(GRPCStatus) {
-            return try open(parts(wire, metadata, edge))
+            return try open(
+                V3CallParts(wire: wire, metadata: metadata, edge: edge, endpoint: self))
         } catch {
             wire.fail(error)
             return nil
         }
-    }
-
-    private func parts(_ wire: any V3Wire, _ metadata: CallMetadata, _ edge: HTTPEdge)
-        -> V3CallParts
-    {
-        V3CallParts(
-            wire: wire, metadata: metadata, edge: edge, counters: counters, gate: gate,
-            method: rules)
     }
 }
 

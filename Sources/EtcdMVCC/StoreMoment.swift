@@ -135,10 +135,11 @@ struct StoreMoment {
     func withRecord<Result>(
         _ record: Revision, at main: Int64, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(MVCCError) -> Result {
-        let result = RevisionKey(record).withUnsafeBytes { key in
-            view.withValue(StoreBuckets.key, key, body)
+        var result: Result?
+        let isThere = RevisionKey(record).withUnsafeBytes { key in
+            view.withValue(StoreBuckets.key, key) { result = body($0) }
         }
-        guard let result else { throw reader.missing(record, at: main) }
+        guard isThere, let result else { throw reader.missing(record, at: main) }
         return result
     }
 

@@ -77,21 +77,16 @@ enum ASCII {
     /// `bytes` as text. What nearly every request contains costs a comparison, not a new string.
     static func text(_ bytes: UnsafeRawBufferPointer) -> String {
         switch bytes.count {
-        case 3 where isExactly(bytes, "GET"): "GET"
-        case 3 where isExactly(bytes, "PUT"): "PUT"
-        case 4 where isExactly(bytes, "Host"): "Host"
-        case 4 where isExactly(bytes, "POST"): "POST"
-        case 6 where isExactly(bytes, "Accept"): "Accept"
-        case 10 where isExactly(bytes, "User-Agent"): "User-Agent"
-        case 12 where isExactly(bytes, "Content-Type"): "Content-Type"
-        case 14 where isExactly(bytes, "Content-Length"): "Content-Length"
+        case 3 where bytes.equals("GET"): "GET"
+        case 3 where bytes.equals("PUT"): "PUT"
+        case 4 where bytes.equals("Host"): "Host"
+        case 4 where bytes.equals("POST"): "POST"
+        case 6 where bytes.equals("Accept"): "Accept"
+        case 10 where bytes.equals("User-Agent"): "User-Agent"
+        case 12 where bytes.equals("Content-Type"): "Content-Type"
+        case 14 where bytes.equals("Content-Length"): "Content-Length"
         default: String(decoding: bytes, as: UTF8.self)
         }
-    }
-
-    @inline(__always)
-    private static func isExactly(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
-        memcmp(bytes.baseAddress!, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
 
     /// ASCII letters compared without case; `lowercase` must be in lower case.
@@ -105,5 +100,19 @@ enum ASCII {
             if byte != wanted[index] { return false }
         }
         return true
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Byte by byte.
+    package func equals(_ text: StaticString) -> Bool {
+        count == text.utf8CodeUnitCount && begins(with: text)
+    }
+
+    package func begins(with text: StaticString) -> Bool {
+        guard count >= text.utf8CodeUnitCount, let start = baseAddress else {
+            return text.utf8CodeUnitCount == 0
+        }
+        return memcmp(start, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
 }

@@ -4,7 +4,6 @@
 //  whole, and these take their place.
 
 import CNGHTTP2
-import Glibc
 
 /// Looks at one field block at a time, field by field: the head of a request, or its trailers.
 /// Confined to the event loop of its connection.
@@ -61,14 +60,14 @@ struct HTTP2FieldCheck {
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
     ) -> Bool {
         guard !isTrailers, !seen.contains(.regularField) else { return false }
-        if Self.isExactly(name, ":method") {
-            isConnect = Self.isExactly(value, "CONNECT")
+        if name.equals(":method") {
+            isConnect = value.equals("CONNECT")
             return isFirst(.method) && Self.passes(value, nghttp2_check_method)
-        } else if Self.isExactly(name, ":path") {
+        } else if name.equals(":path") {
             return isFirst(.path) && !value.isEmpty && Self.passes(value, nghttp2_check_path)
-        } else if Self.isExactly(name, ":scheme") {
+        } else if name.equals(":scheme") {
             return isFirst(.scheme) && Self.isScheme(value)
-        } else if Self.isExactly(name, ":authority") {
+        } else if name.equals(":authority") {
             hasAuthority = !value.isEmpty
             return isFirst(.authority) && Self.passes(value, nghttp2_check_header_value)
         }
@@ -85,12 +84,12 @@ struct HTTP2FieldCheck {
             Self.passes(value, nghttp2_check_header_value)
         else { return false }
         switch name.count {
-        case 2 where Self.isExactly(name, "te"): return ASCII.equals(value, "trailers")
-        case 7: return !Self.isExactly(name, "upgrade")
-        case 10: return !Self.isExactly(name, "connection") && !Self.isExactly(name, "keep-alive")
-        case 14 where Self.isExactly(name, "content-length"): return noteLength(value)
-        case 16: return !Self.isExactly(name, "proxy-connection")
-        case 17: return !Self.isExactly(name, "transfer-encoding")
+        case 2 where name.equals("te"): return ASCII.equals(value, "trailers")
+        case 7: return !name.equals("upgrade")
+        case 10: return !name.equals("connection") && !name.equals("keep-alive")
+        case 14 where name.equals("content-length"): return noteLength(value)
+        case 16: return !name.equals("proxy-connection")
+        case 17: return !name.equals("transfer-encoding")
         default: return true
         }
     }
@@ -109,13 +108,6 @@ struct HTTP2FieldCheck {
     private static func isScheme(_ text: UnsafeRawBufferPointer) -> Bool {
         guard let first = text.first, ASCII.isLetter(first) else { return false }
         return text.allSatisfy(ASCII.isSchemeByte)
-    }
-
-    /// `wanted` must not be empty.
-    @inline(__always)
-    private static func isExactly(_ text: UnsafeRawBufferPointer, _ wanted: StaticString) -> Bool {
-        text.count == wanted.utf8CodeUnitCount
-            && memcmp(text.baseAddress!, wanted.utf8Start, text.count) == 0
     }
 
     /// Asks one of the library's tables of octets.

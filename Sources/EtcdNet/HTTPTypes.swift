@@ -29,14 +29,15 @@ package struct HTTPRequestHead: Sendable {
     }
 }
 
-/// What is known of the connection a request came over.
-package struct ConnectionFacts: Sendable {
+/// What is known of the connection a request came over. Every request of it refers to the same
+/// object.
+package final class ConnectionFacts: Sendable {
     /// `ip:port`, or the path of a unix socket.
-    package var remoteAddress: String
-    package var localAddress: String
-    package var isTLS: Bool
+    package let remoteAddress: String
+    package let localAddress: String
+    package let isTLS: Bool
     /// Common name of the verified client certificate, if there is one.
-    package var commonName: String?
+    package let commonName: String?
 
     package init(
         remoteAddress: String, localAddress: String, isTLS: Bool = false, commonName: String? = nil

@@ -70,7 +70,7 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
         let shown = library?.peerCertificate
         reject(
             TLSFailure.text(
-                error, shown: shown, addresses: (facts.remoteAddress, facts.localAddress)))
+                error, shown: shown, addresses: (remoteAddress, localAddress)))
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -117,11 +117,8 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
 
     // MARK: The client's certificate
 
-    private var facts: ConnectionFacts {
-        ConnectionFacts(
-            remoteAddress: context?.channel.remoteAddress?.endpointText ?? "",
-            localAddress: context?.channel.localAddress?.endpointText ?? "", isTLS: true)
-    }
+    private var remoteAddress: String { context?.channel.remoteAddress?.endpointText ?? "" }
+    private var localAddress: String { context?.channel.localAddress?.endpointText ?? "" }
 
     private func check() {
         guard phase == .shaking else { return }
@@ -177,8 +174,9 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
 
     private func admit(_ certificate: PeerCertificate?) {
         guard phase != .ended, let context else { return }
-        var facts = facts
-        if tls.identifiesUsers { facts.commonName = certificate?.commonName }
+        let facts = ConnectionFacts(
+            remoteAddress: remoteAddress, localAddress: localAddress, isTLS: true,
+            commonName: tls.identifiesUsers ? certificate?.commonName : nil)
         end()
         do {
             try context.pipeline.syncOperations.addHandler(
@@ -198,7 +196,7 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
         guard phase != .ended else { return }
         let names = certificate.map { ($0.addressTexts, $0.dnsNames) }
         let rejection = TLSRejection(
-            remoteAddress: facts.remoteAddress, reason: reason, names: names)
+            remoteAddress: remoteAddress, reason: reason, names: names)
         end()
         tls.rejected(rejection)
         context?.close(promise: nil)

@@ -73,9 +73,10 @@ extension RequestHandler {
         return propose(.compaction(request), context, address)
     }
 
-    package func txn(_ request: TxnRequest, context: CallContext, address: ReplyAddress)
-        -> Result<TxnStart, ServerError>
-    {
+    /// - Parameter address: asked for unless the outcome is `.read(.now)`.
+    package func txn(
+        _ request: TxnRequest, context: CallContext, address: @autoclosure () -> ReplyAddress
+    ) -> Result<TxnStart, ServerError> {
         if let refusal = RequestChecks.check(
             request, operationsMax: settings.maxTxnOperations)
         {
@@ -85,24 +86,25 @@ extension RequestHandler {
             if let refusal = refusal(context, { $0.refusal(of: request) }) {
                 return .failure(refusal)
             }
-            return startRead(isLocal: RequestChecks.isSerializable(request), address)
+            return startRead(isLocal: RequestChecks.isSerializable(request), address())
                 .map { .read($0) }
         }
         let cost = SpaceQuota.cost(request)
         if cost > 0, !admits(cost) { return .failure(.databaseSpaceExceeded) }
-        return propose(.txn(request), context, address).map { .proposed($0) }
+        return propose(.txn(request), context, address()).map { .proposed($0) }
     }
 
     // MARK: reads
 
-    package func range(_ request: RangeRequest, context: CallContext, address: ReplyAddress)
-        -> Result<ReadStart, ServerError>
-    {
+    /// - Parameter address: asked for only when the read has to wait.
+    package func range(
+        _ request: RangeRequest, context: CallContext, address: @autoclosure () -> ReplyAddress
+    ) -> Result<ReadStart, ServerError> {
         if let refusal = RequestChecks.check(request) { return .failure(refusal) }
         if let refusal = refusal(context, { $0.refusal(of: request) }) {
             return .failure(refusal)
         }
-        return startRead(isLocal: request.serializable, address)
+        return startRead(isLocal: request.serializable, address())
     }
 
     package func readRange(_ request: RangeRequest, context: CallContext)
@@ -147,11 +149,13 @@ extension RequestHandler {
         }
     }
 
-    func startRead(isLocal: Bool, _ address: ReplyAddress) -> Result<ReadStart, ServerError> {
+    func startRead(isLocal: Bool, _ address: @autoclosure () -> ReplyAddress)
+        -> Result<ReadStart, ServerError>
+    {
         if isLocal { return status.isStopping ? .failure(.stopped) : .success(.now) }
         if status.leadsUndisputed, !status.isStopping { return .success(.now) }
         if isLearner { return .failure(.learnerNotSupported) }
-        return linearizableBarrier(address: address).map { .afterBarrier($0) }
+        return linearizableBarrier(address: address()).map { .afterBarrier($0) }
     }
 
     // MARK: proposing

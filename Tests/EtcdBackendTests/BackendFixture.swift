@@ -148,7 +148,9 @@ struct RandomWriter {
         let expected = model.buckets[bucket.number][key]
         #expect(view.get(bucket, key: key) == expected)
         let inPlace = key.withUnsafeBytes { key in
-            view.withValue(bucket, key) { Bytes(Array($0)) }
+            var found: Bytes?
+            _ = view.withValue(bucket, key) { found = Bytes(Array($0)) }
+            return found
         }
         #expect(inPlace == expected)
         let to = random.oneIn(3) ? nil : max(key, other)

@@ -109,7 +109,8 @@ import Testing
         #expect(plain.token == nil)
         #expect(plain.isFromGateway)
         #expect(plain.timeoutMilliseconds == nil)
-        plain.connection.commonName = "root"
+        plain.connection = ConnectionFacts(
+            remoteAddress: "127.0.0.1:1", localAddress: "127.0.0.1:2379", commonName: "root")
         #expect(plain.context.commonName == nil)
         let full = try metadata([
             ("Authorization", "Bearer abc"), ("Grpc-Metadata-Hasleader", "true"),
