@@ -18,6 +18,7 @@ extension AuthStore {
             backend.put(AuthStore.settings, key: AuthStore.enabledKey, value: Bytes([1]))
             state.isEnabled = true
             state.permissions = [:]
+            publish(state)
         }
     }
 
@@ -27,7 +28,7 @@ extension AuthStore {
             backend.put(AuthStore.settings, key: AuthStore.enabledKey, value: Bytes([0]))
             state.isEnabled = false
             state.tokens.forgetAll()
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -46,7 +47,7 @@ extension AuthStore {
             let user = User(
                 name: Bytes(request.name), password: password, roles: [], options: options)
             AuthStore.set(user, Bytes(request.name), &state, backend)
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -56,7 +57,7 @@ extension AuthStore {
             guard state.users.removeValue(forKey: Bytes(name)) != nil else { throw .userNotFound }
             backend.delete(AuthStore.users, key: Bytes(name))
             state.tokens.forget(user: Bytes(name))
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -71,7 +72,7 @@ extension AuthStore {
             }
             AuthStore.set(user, Bytes(request.name), &state, backend)
             state.tokens.forget(user: Bytes(request.name))
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -87,7 +88,7 @@ extension AuthStore {
             user.roles.append(request.role)
             user.roles.sort { Bytes($0) < Bytes($1) }
             AuthStore.set(user, Bytes(request.user), &state, backend)
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -104,7 +105,7 @@ extension AuthStore {
             }
             user.roles.remove(at: position)
             AuthStore.set(user, Bytes(request.name), &state, backend)
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -126,7 +127,7 @@ extension AuthStore {
         try state.withLock { state throws(AuthError) in
             if state.roles[Bytes(name)] != nil { throw .roleExists }
             AuthStore.set(AuthRole(name: Bytes(name)), Bytes(name), &state, backend)
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -140,7 +141,7 @@ extension AuthStore {
                 user.roles.removeAll { $0.isExactly(name) }
                 AuthStore.set(user, holder, &state, backend)
             }
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -164,7 +165,7 @@ extension AuthStore {
                 role.keyPermission.insert(permission, at: position)
             }
             AuthStore.set(role, Bytes(request.name), &state, backend)
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -179,7 +180,7 @@ extension AuthStore {
             }
             if role.keyPermission.count == count { throw .permissionNotGranted }
             AuthStore.set(role, Bytes(request.role), &state, backend)
-            AuthStore.bump(&state, backend)
+            bump(&state, backend)
         }
     }
 
@@ -237,10 +238,11 @@ extension AuthStore {
         backend.put(roles, key: name, value: Bytes(bytes))
     }
 
-    private static func bump(_ state: inout State, _ backend: Backend) {
+    private func bump(_ state: inout State, _ backend: Backend) {
         state.revision += 1
         state.permissions = [:]
-        write(revision: state.revision, to: backend)
+        AuthStore.write(revision: state.revision, to: backend)
+        publish(state)
     }
 
     private static func sorted(_ names: some Sequence<Bytes>) -> [String] {

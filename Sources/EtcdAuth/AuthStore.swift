@@ -46,6 +46,10 @@ package final class AuthStore: Sendable {
     }
 
     let state = Mutex(State())
+    // The same as in `state`, for the questions of every request: those are not to wait for one
+    // another.
+    private let enabled = Atomic<Bool>(false)
+    private let ownRevision = Atomic<UInt64>(0)
     let bcryptCost: Int
     package let tokens: TokenKind
 
@@ -83,7 +87,16 @@ package final class AuthStore: Sendable {
             AuthStore.write(revision: 1, to: backend)
         }
         let recovered = found
-        state.withLock { $0 = recovered }
+        state.withLock { state in
+            state = recovered
+            publish(state)
+        }
+    }
+
+    /// Called with the lock held, after a change of what it shows.
+    func publish(_ state: State) {
+        enabled.store(state.isEnabled, ordering: .releasing)
+        ownRevision.store(state.revision, ordering: .releasing)
     }
 
     static func write(revision: UInt64, to backend: Backend) {
@@ -94,8 +107,8 @@ package final class AuthStore: Sendable {
 
     // MARK: questions
 
-    package var isEnabled: Bool { state.withLock { $0.isEnabled } }
-    package var revision: UInt64 { state.withLock { $0.revision } }
+    package var isEnabled: Bool { enabled.load(ordering: .acquiring) }
+    package var revision: UInt64 { ownRevision.load(ordering: .acquiring) }
 
     /// `nil` while auth is off: then everybody may do everything.
     package func refusal(_ info: AuthInfo, _ access: KeyAccess, _ key: Bytes, _ end: Bytes)

@@ -207,9 +207,9 @@ package final class Backend {
     private func commit(_ transaction: WriteTransaction) throws(BoltError) {
         guard let clock else { return try transaction.commit() }
         var times = CommitTimes()
-        var start = clock.now().monotonic
+        var start = clock.monotonic()
         try transaction.commit { part in
-            let end = clock.now().monotonic
+            let end = clock.monotonic()
             times[part] = end.nanoseconds(since: start)
             start = end
         }

@@ -114,12 +114,12 @@ struct CorruptionMonitor: Sendable {
 
     /// `nil` when it cannot be had, which the log then says, or is not wanted any more.
     private func ownHash() async -> OwnHash? {
-        let start = clock.now().monotonic
+        let start = clock.monotonic()
         switch await questions.ownHash() {
         case .success(let response):
             return OwnHash(
                 response: response,
-                nanoseconds: clock.now().monotonic.nanoseconds(since: start))
+                nanoseconds: clock.monotonic().nanoseconds(since: start))
         case .failure(let error):
             logger.warning(
                 "failed to get own hash kv",

@@ -63,7 +63,7 @@ struct MemberParts: Sendable {
             } else {
                 nil
             }
-        let limits = RequestLimits(config, now: clock.now().monotonic)
+        let limits = RequestLimits(config, now: clock.monotonic())
         let methods = V3MethodTable(
             V3Services.methods(handler, relay: relay, background: background), facts: handler,
             edges: edges,
@@ -173,6 +173,6 @@ struct MemberParts: Sendable {
     func isConsensusAlive() -> Bool {
         Liveness.isAlive(
             lastTick: replica.status.lastTickAt, waiting: mailboxes.consensus.count,
-            now: clock.now().monotonic)
+            now: clock.monotonic())
     }
 }

@@ -160,7 +160,7 @@ struct ReplicaPeerServices: PeerServices {
     /// would seem not to exist.
     private func whenApplied(_ body: @escaping @Sendable (Bool) -> Void) {
         let wanted = handler.status.committed
-        let deadline = handler.clock.now().monotonic.advanced(
+        let deadline = handler.clock.monotonic().advanced(
             byMilliseconds: ReplicaPeerServices.applyWaitMilliseconds)
         look(wanted, deadline, body)
     }
@@ -169,7 +169,7 @@ struct ReplicaPeerServices: PeerServices {
         _ wanted: LogIndex, _ deadline: Instant, _ body: @escaping @Sendable (Bool) -> Void
     ) {
         if handler.status.applied >= wanted { return body(true) }
-        if handler.clock.now().monotonic >= deadline { return body(false) }
+        if handler.clock.monotonic() >= deadline { return body(false) }
         loop.scheduleTask(in: .milliseconds(ReplicaPeerServices.lookMilliseconds)) {
             look(wanted, deadline, body)
         }

@@ -3,18 +3,19 @@
 package import EtcdNet
 package import EtcdServer
 
-/// The metadata of one call that means something to etcd (spec grpc-v3 3).
-package struct CallMetadata: Sendable {
+/// The metadata of one call that means something to etcd (spec grpc-v3 3). An object, since the
+/// parts of a call hand it on.
+package final class CallMetadata: Sendable {
     /// The auth token, without a leading `Bearer `.
-    package var token: String?
+    package let token: String?
     /// The call makes no sense without a leader: refuse or end it.
-    package var requiresLeader: Bool
+    package let requiresLeader: Bool
     /// The client's time limit, from the arrival of the call on.
-    package var timeoutMilliseconds: UInt64?
+    package let timeoutMilliseconds: UInt64?
     /// The call was relayed by a JSON gateway: the certificate is the gateway's, not the user's.
-    package var isFromGateway: Bool
-    package var clientAPIVersion: String?
-    package var connection: ConnectionFacts
+    package let isFromGateway: Bool
+    package let clientAPIVersion: String?
+    package let connection: ConnectionFacts
 
     package init(
         token: String? = nil, requiresLeader: Bool = false, timeoutMilliseconds: UInt64? = nil,

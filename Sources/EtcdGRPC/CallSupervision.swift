@@ -28,7 +28,7 @@ package struct CallSupervision: Sendable {
         guard let limits else { return true }
         let name =
             user.isEmpty ? metadata.connection.remoteAddress.withoutPort : "user \(user)"
-        return limits.admits(user: name, keys: keys, now: handler.clock.now().monotonic)
+        return limits.admits(user: name, keys: keys, now: handler.clock.monotonic())
     }
 }
 

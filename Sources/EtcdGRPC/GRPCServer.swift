@@ -82,17 +82,17 @@ package final class GRPCServer: RemoteCallHandler {
         guard let connection = stream.connection else {
             throw CallRefusal(200, .canceled, GRPCStatus.canceled.message)
         }
-        var metadata = CallMetadata(connection: connection)
-        if let token = fields.text(of: "token") ?? fields.text(of: "authorization") {
-            metadata.token = CallMetadata.withoutScheme(token)
+        let token = fields.text(of: "token") ?? fields.text(of: "authorization")
+        var timeout: UInt64?
+        if let text = fields.text(of: "grpc-timeout") {
+            timeout = try CallTimeout.milliseconds(text)
         }
-        metadata.requiresLeader = fields.value(of: "hasleader")?.equals("true") ?? false
-        metadata.isFromGateway = fields.value(of: "grpcgateway-accept") != nil
-        metadata.clientAPIVersion = fields.text(of: "client-api-version")
-        if let timeout = fields.text(of: "grpc-timeout") {
-            metadata.timeoutMilliseconds = try CallTimeout.milliseconds(timeout)
-        }
-        return metadata
+        return CallMetadata(
+            token: token.map(CallMetadata.withoutScheme),
+            requiresLeader: fields.value(of: "hasleader")?.equals("true") ?? false,
+            timeoutMilliseconds: timeout,
+            isFromGateway: fields.value(of: "grpcgateway-accept") != nil,
+            clientAPIVersion: fields.text(of: "client-api-version"), connection: connection)
     }
 
     private func unknown(_ fields: RequestFields) -> CallRefusal {

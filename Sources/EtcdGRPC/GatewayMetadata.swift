@@ -7,16 +7,17 @@ import struct NIOHTTP1.HTTPHeaders
 extension CallMetadata {
     /// Never takes the user from the client's certificate, as in etcd, where the gateway is a
     /// client of its own.
-    init(gateway head: HTTPRequestHead) throws(GRPCStatus) {
-        self.init(isFromGateway: true, connection: head.connection)
+    convenience init(gateway head: HTTPRequestHead) throws(GRPCStatus) {
         var authorization: String?
         var plainToken: String?
+        var requiresLeader = false
+        var timeout: UInt64?
+        var clientAPIVersion: String?
         for (name, value) in head.headers {
             guard name.utf8.count >= 12 else { continue }
             switch name.lowercased() {
             case "authorization": authorization = value
-            case "grpc-timeout":
-                timeoutMilliseconds = try GatewayTimeout.milliseconds(value)
+            case "grpc-timeout": timeout = try GatewayTimeout.milliseconds(value)
             case "grpc-metadata-token": plainToken = plainToken ?? value
             case "grpc-metadata-authorization": authorization = authorization ?? value
             case "grpc-metadata-hasleader": requiresLeader = value == "true"
@@ -24,7 +25,10 @@ extension CallMetadata {
             default: break
             }
         }
-        token = (plainToken ?? authorization).map(CallMetadata.withoutScheme)
+        self.init(
+            token: (plainToken ?? authorization).map(CallMetadata.withoutScheme),
+            requiresLeader: requiresLeader, timeoutMilliseconds: timeout, isFromGateway: true,
+            clientAPIVersion: clientAPIVersion, connection: head.connection)
     }
 }
 

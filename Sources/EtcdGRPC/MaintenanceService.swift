@@ -153,14 +153,14 @@ private final class LeadershipWait {
         self.call = call
         self.handler = handler
         self.target = target
-        deadline = handler.clock.now().monotonic.advanced(
+        deadline = handler.clock.monotonic().advanced(
             byMilliseconds: handler.requestTimeoutMilliseconds)
     }
 
     func look() {
         guard call.isOpen else { return }
         if handler.status.leader == target { return call.respond(MoveLeaderResponse()) }
-        if handler.clock.now().monotonic >= deadline {
+        if handler.clock.monotonic() >= deadline {
             return call.fail(ServerError.timeoutLeaderTransfer)
         }
         call.eventLoop.assumeIsolated().scheduleTask(

@@ -34,7 +34,7 @@ final class RecipeSession<Response: ProtobufMessage>: EdgeWaiter {
     init(_ call: V3Call<Response>, _ handler: RequestHandler) {
         self.call = call
         self.handler = handler
-        began = handler.clock.now().monotonic
+        began = handler.clock.monotonic()
         call.onClose = { self.close() }
         call.onWritable = { self.watch?.isHeld = false }
     }
@@ -172,7 +172,7 @@ final class RecipeSession<Response: ProtobufMessage>: EdgeWaiter {
     }
 
     private func begin(_ next: @escaping (Reply) -> Void) -> ReplyAddress {
-        began = handler.clock.now().monotonic
+        began = handler.clock.monotonic()
         self.next = next
         let token = call.edge.register(
             self, timeoutMilliseconds: handler.requestTimeoutMilliseconds)

@@ -139,7 +139,7 @@ final class ReplyWait<Response: ProtobufMessage>: EdgeWaiter {
 extension RequestHandler {
     /// The error for a request that has just used up its time.
     func errorAfterFullTimeout() -> ServerError {
-        let now = clock.now().monotonic.nanoseconds
+        let now = clock.monotonic().nanoseconds
         let limit = requestTimeoutMilliseconds * 1_000_000
         return timeoutError(start: Instant(nanoseconds: now > limit ? now - limit : 0))
     }

@@ -56,7 +56,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
 
     /// The only answer of a unary call.
     package func respond(_ message: Response) {
-        noteIfSlow(message)
+        if isSlow { note(message) }
         send(message)
         finish()
     }
@@ -89,14 +89,18 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     }
 
     package func fail(_ status: GRPCStatus) {
-        if !isFinished { noteIfSlow(nil) }
+        if !isFinished, isSlow { note(nil) }
         guard end(status.code) else { return }
         wire.fail(status)
     }
 
-    private func noteIfSlow(_ response: Response?) {
+    private var isSlow: Bool {
+        guard let start else { return false }
+        return endpoint.slowCalls?.isWorthANote(since: start) ?? false
+    }
+
+    private func note(_ response: Response?) {
         guard let slowCalls = endpoint.slowCalls, let start, let request,
-            slowCalls.isWorthANote(since: start),
             let request = try? request.payload.decoded(as: request.type)
         else { return }
         self.request = nil

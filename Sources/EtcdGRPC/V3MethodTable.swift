@@ -44,6 +44,8 @@ package final class V3Endpoint: Sendable {
     package let counters: CallCounters
     let gate: CallGate
     let rules: CallRules
+    /// Who wants to know of this method's calls that take long.
+    let slowCalls: SlowCallLog?
 
     init(_ method: V3Method, gate: CallGate, measuresDurations: Bool) {
         self.method = method
@@ -52,10 +54,8 @@ package final class V3Endpoint: Sendable {
             path: "/\(method.service)/\(method.name)", isStreaming: method.kind != .unary,
             isWrite: method.isWrite, isForLearners: method.isForLearners)
         self.gate = gate
+        slowCalls = rules.isStreaming ? nil : gate.slowCalls
     }
-
-    /// Who wants to know of this method's calls that take long.
-    var slowCalls: SlowCallLog? { rules.isStreaming ? nil : gate.slowCalls }
 
     /// Counts one more call; returns when it began if anybody will ask how long it took.
     func callStarted() -> NIODeadline? {

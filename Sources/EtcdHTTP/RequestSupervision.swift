@@ -34,7 +34,7 @@ package struct RequestSupervision: Sendable {
         let connection = exchange.head.connection
         let user =
             connection.commonName.map { "user \($0)" } ?? connection.remoteAddress.withoutPort
-        let now = handler.clock.now().monotonic
+        let now = handler.clock.monotonic()
         if let limits, !limits.admits(user: user, keys: keys, now: now) {
             supervised.respond(
                 status: 429, contentType: ContentType.json,

@@ -163,7 +163,7 @@ private final class V2RequestWaiter: EdgeWaiter {
 extension RequestHandler {
     /// The error for a request that has just used up its time.
     func errorAfterFullTimeout() -> ServerError {
-        let now = clock.now().monotonic.nanoseconds
+        let now = clock.monotonic().nanoseconds
         let limit = requestTimeoutMilliseconds * 1_000_000
         return timeoutError(start: Instant(nanoseconds: now > limit ? now - limit : 0))
     }

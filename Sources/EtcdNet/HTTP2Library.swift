@@ -79,74 +79,89 @@ enum HTTP2Library {
 
     private static func install(_ callbacks: OpaquePointer?) {
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, owner in
-            guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
+            guard let frame else { return 0 }
             let isRequest = frame.pointee.isRequest
-            owner.fieldCheck.begin(isTrailers: !isRequest)
-            owner.fieldAllowance.beginBlock()
-            if isRequest { owner.fields.removeAll() }
-            return 0
+            return HTTP2Session.with(owner) { owner in
+                owner.fieldCheck.begin(isTrailers: !isRequest)
+                owner.fieldAllowance.beginBlock()
+                if isRequest { owner.fields.removeAll() }
+                return 0
+            }
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
             _, frame, name, nameCount, value, valueCount, _, owner in
-            guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
-            owner.fieldReceived(
-                name: UnsafeRawBufferPointer(start: name, count: nameCount),
-                value: UnsafeRawBufferPointer(start: value, count: valueCount),
-                isRequest: frame.pointee.isRequest)
-            return 0
+            guard let frame else { return 0 }
+            return HTTP2Session.with(owner) { owner in
+                owner.fieldReceived(
+                    name: UnsafeRawBufferPointer(start: name, count: nameCount),
+                    value: UnsafeRawBufferPointer(start: value, count: valueCount),
+                    isRequest: frame.pointee.isRequest)
+                return 0
+            }
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { session, frame, owner in
-            guard let frame, let owner = HTTP2Session.from(owner) else { return 0 }
-            let id = frame.pointee.hd.stream_id
-            let ends = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-            switch UInt32(frame.pointee.hd.type) {
-            case NGHTTP2_HEADERS.rawValue:
-                if frame.pointee.isRequest {
-                    owner.headersComplete(id, endsStream: ends)
-                } else if let stream = HTTP2Session.stream(session, id) {
-                    owner.trailersComplete(stream, endsStream: ends)
-                }
-            case NGHTTP2_DATA.rawValue where ends:
-                if let stream = HTTP2Session.stream(session, id) { owner.bodyComplete(stream) }
-            case NGHTTP2_GOAWAY.rawValue: owner.clientIsLeaving = true
-            case NGHTTP2_RST_STREAM.rawValue: owner.resets.use(1, now: owner.now)
-            case NGHTTP2_PING.rawValue:
-                let isAnswer = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
-                if !isAnswer, !owner.pingReceived() {
-                    return Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
-                }
-            default:
-                break
+            guard let frame else { return 0 }
+            return HTTP2Session.with(owner) {
+                HTTP2Library.frameReceived($0, session, frame.pointee)
             }
-            return 0
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
             session, flags, id, bytes, count, owner in
-            guard let owner = HTTP2Session.from(owner) else { return 0 }
-            owner.received(
-                UnsafeRawBufferPointer(start: bytes, count: count), streamID: id,
-                HTTP2Session.stream(session, id),
-                isOfLastFrame: flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0)
-            return 0
+            HTTP2Session.with(owner) { owner in
+                owner.received(
+                    UnsafeRawBufferPointer(start: bytes, count: count), streamID: id,
+                    HTTP2Session.stream(session, id),
+                    isOfLastFrame: flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0)
+                return 0
+            }
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { session, frame, owner in
-            guard let frame, let owner = HTTP2Session.from(owner),
-                frame.pointee.hd.type <= UInt8(NGHTTP2_HEADERS.rawValue)
-            else { return 0 }
-            owner.clientPings.answerSent()
-            guard frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
-                let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
-            else { return 0 }
-            owner.answerSent(stream)
-            return 0
+            guard let frame, frame.pointee.hd.type <= UInt8(NGHTTP2_HEADERS.rawValue) else {
+                return 0
+            }
+            return HTTP2Session.with(owner) { owner in
+                owner.clientPings.answerSent()
+                guard frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
+                    let stream = HTTP2Session.stream(session, frame.pointee.hd.stream_id)
+                else { return 0 }
+                owner.answerSent(stream)
+                return 0
+            }
         }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { session, id, _, owner in
-            guard let owner = HTTP2Session.from(owner),
-                let stream = HTTP2Session.stream(session, id)
-            else { return 0 }
-            owner.streamClosed(stream)
-            return 0
+            HTTP2Session.with(owner) { owner in
+                guard let stream = HTTP2Session.stream(session, id) else { return 0 }
+                owner.streamClosed(stream)
+                return 0
+            }
         }
+    }
+
+    private static func frameReceived(
+        _ owner: HTTP2Session, _ session: OpaquePointer?, _ frame: nghttp2_frame
+    ) -> Int32 {
+        let id = frame.hd.stream_id
+        let ends = frame.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+        switch UInt32(frame.hd.type) {
+        case NGHTTP2_HEADERS.rawValue:
+            if frame.isRequest {
+                owner.headersComplete(id, endsStream: ends)
+            } else if let stream = HTTP2Session.stream(session, id) {
+                owner.trailersComplete(stream, endsStream: ends)
+            }
+        case NGHTTP2_DATA.rawValue where ends:
+            if let stream = HTTP2Session.stream(session, id) { owner.bodyComplete(stream) }
+        case NGHTTP2_GOAWAY.rawValue: owner.clientIsLeaving = true
+        case NGHTTP2_RST_STREAM.rawValue: owner.resets.use(1, now: owner.now)
+        case NGHTTP2_PING.rawValue:
+            let isAnswer = frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
+            if !isAnswer, !owner.pingReceived() {
+                return Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            }
+        default:
+            break
+        }
+        return 0
     }
 }
 
@@ -158,8 +173,14 @@ extension nghttp2_frame {
 }
 
 extension HTTP2Session {
-    fileprivate static func from(_ context: UnsafeMutableRawPointer?) -> HTTP2Session? {
-        context.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
+    /// Runs `body` with the library's owner, which the pipeline holds while the library works: there
+    /// are a dozen callbacks to a request, too many to count references for.
+    @inline(__always)
+    fileprivate static func with(
+        _ context: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> Int32
+    ) -> Int32 {
+        guard let context else { return 0 }
+        return Unmanaged<HTTP2Session>.fromOpaque(context)._withUnsafeGuaranteedRef(body)
     }
 
     /// The session's stream object; the session keeps it alive until the stream closes.

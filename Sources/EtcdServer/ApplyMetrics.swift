@@ -175,7 +175,7 @@ final class ApplyTimer {
         self.clock = clock
         self.slowMilliseconds = slowMilliseconds
         self.logger = logger
-        last = clock.now().monotonic
+        last = clock.monotonic()
     }
 
     /// Counts the time since the entry before, and tells when it was long or the request failed.
@@ -204,7 +204,7 @@ final class ApplyTimer {
     }
 
     private func count(_ operation: AppliedOperation, succeeded: Bool) -> UInt64 {
-        let now = clock.now().monotonic
+        let now = clock.monotonic()
         let took = now.nanoseconds(since: last)
         last = now
         metrics.applies.observe(operation, succeeded: succeeded, nanoseconds: took)

@@ -166,13 +166,13 @@ package struct LogRole: Role {
     private mutating func append(entries: [Entry], hardState: HardState?, mustSync: Bool)
         throws(WALError)
     {
-        let start = clock.now().monotonic
+        let start = clock.monotonic()
         try wal.write(entries: entries, hardState: hardState)
-        let written = clock.now().monotonic
+        let written = clock.monotonic()
         metrics.walWrite.observe(nanoseconds: written.nanoseconds(since: start))
         if mustSync {
             try wal.sync()
-            note(entries, start: start, written: written, synced: clock.now().monotonic)
+            note(entries, start: start, written: written, synced: clock.monotonic())
         }
         try wal.cutIfFull()
         mustPrepare = wal.canPrepareNextSegment
@@ -196,19 +196,19 @@ package struct LogRole: Role {
     /// File before record: a record in the log promises that the file is there (design 2.5
     /// rule 5).
     private func save(_ snapshot: Snapshot) throws(WALError) {
-        let start = clock.now().monotonic
+        let start = clock.monotonic()
         let file = Snapshotter.encode(snapshot)
-        let encoded = clock.now().monotonic
+        let encoded = clock.monotonic()
         metrics.snapshotEncoding.observe(nanoseconds: encoded.nanoseconds(since: start))
         try snapshotter.save(file, of: snapshot.metadata)
         metrics.snapshotSync.observe(
-            nanoseconds: clock.now().monotonic.nanoseconds(since: encoded))
+            nanoseconds: clock.monotonic().nanoseconds(since: encoded))
         try wal.saveSnapshot(
             WALSnapshot(
                 index: snapshot.metadata.index, term: snapshot.metadata.term,
                 confState: snapshot.metadata.confState))
         metrics.snapshotSave.observe(
-            nanoseconds: clock.now().monotonic.nanoseconds(since: start))
+            nanoseconds: clock.monotonic().nanoseconds(since: start))
     }
 
     // MARK: refusal

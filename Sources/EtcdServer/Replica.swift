@@ -139,7 +139,7 @@ package final class Replica: Sendable {
             settings: LogRole.Settings(
                 maxSnapshots: configuration.maxSnapshots, maxWALs: configuration.maxWALs),
             wal: wal, snapshotter: snapshotter, status: status, metrics: metrics, clock: clock,
-            logger: logger, now: clock.now().monotonic)
+            logger: logger, now: clock.monotonic())
     }
 
     package func makeApplyRole(v3: V3Keyspace) -> ApplyRole {

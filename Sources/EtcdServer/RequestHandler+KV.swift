@@ -115,18 +115,18 @@ extension RequestHandler {
         if let refusal = refusal(context, { $0.refusal(of: request) }) {
             return .failure(refusal)
         }
-        let start = clock.now().monotonic
+        let start = clock.monotonic()
         do throws(MVCCError) {
             v3.metrics.ranges.add()
             var response = try v3.reader.range(request, answerBytesMax: Limits.answerBytesMax)
             v3.metrics.rangesSucceeded.observe(
-                nanoseconds: clock.now().monotonic.nanoseconds(since: start))
+                nanoseconds: clock.monotonic().nanoseconds(since: start))
             if v3.auth.isEnabled, v3.auth.revision != rules { return .failure(.authRevisionOld) }
             response.header = header(revision: response.header?.revision ?? 0)
             return .success(response)
         } catch {
             v3.metrics.rangesFailed.observe(
-                nanoseconds: clock.now().monotonic.nanoseconds(since: start))
+                nanoseconds: clock.monotonic().nanoseconds(since: start))
             return .failure(ServerError(error))
         }
     }
@@ -200,7 +200,7 @@ extension RequestHandler {
         request.memberID = alarm.memberID
         request.alarm = alarm.alarm
         let id = makeID()
-        let expires = clock.now().monotonic.advanced(byMilliseconds: requestTimeoutMilliseconds)
+        let expires = clock.monotonic().advanced(byMilliseconds: requestTimeoutMilliseconds)
         // Nobody waits: whoever is refused next raises it again if this one is lost.
         _ = consensus.post(
             .propose(

@@ -89,7 +89,7 @@ extension RequestHandler {
         guard status.role == .leader else {
             return leaderURLs.map { .forward($0) } ?? .failed(.noLeader)
         }
-        let now = clock.now().monotonic
+        let now = clock.monotonic()
         let knowsAll = isConfirmed || status.leadsUndisputed
         // Another leader may have ended the lease while this one stood still.
         guard knowsAll || status.leads(at: now) else { return afterBarrier(address) }
@@ -144,7 +144,7 @@ extension RequestHandler {
         guard status.role == .leader else {
             return leaderURLs.map { .forward($0) } ?? .failed(.noLeader)
         }
-        let now = clock.now().monotonic
+        let now = clock.monotonic()
         let knowsAll = isConfirmed || status.leadsUndisputed
         guard knowsAll || status.leads(at: now) else { return afterBarrier(address) }
         var response = LeaseTimeToLiveResponse()

@@ -41,11 +41,11 @@ extension RequestHandler {
         let handler = self
         background.submit {
             let result: Result<V3Result, ServerError>
-            let start = handler.clock.now().monotonic
+            let start = handler.clock.monotonic()
             do throws(MVCCError) {
                 var response = try handler.v3.reader.hashKV(at: request.revision)
                 handler.v3.metrics.keyHashes.observe(
-                    nanoseconds: handler.clock.now().monotonic.nanoseconds(since: start))
+                    nanoseconds: handler.clock.monotonic().nanoseconds(since: start))
                 response.header = handler.header(revision: response.header?.revision ?? 0)
                 // Known from 3.6 on only.
                 response.hashRevision = 0
@@ -63,10 +63,10 @@ extension RequestHandler {
         background.submit {
             var response = HashResponse()
             response.header = handler.header(revision: handler.v3.reader.currentRevision)
-            let start = handler.clock.now().monotonic
+            let start = handler.clock.monotonic()
             response.hash = handler.v3.backend.view().hash(ignoring: DatabaseRecords.isVolatile)
             handler.v3.metrics.hashes.observe(
-                nanoseconds: handler.clock.now().monotonic.nanoseconds(since: start))
+                nanoseconds: handler.clock.monotonic().nanoseconds(since: start))
             address.edge.deliver([
                 EdgeReply(token: address.token, reply: .v3(.success(.hash(response))))
             ])

@@ -212,7 +212,7 @@ package final class RequestHandler: Sendable {
         if status.isStopping { return .failure(.stopped) }
         let unapplied = status.committed - status.applied
         if unapplied > Int(Limits.unappliedEntriesMax) { return .failure(.tooManyRequests) }
-        let expires = clock.now().monotonic.advanced(byMilliseconds: requestTimeoutMilliseconds)
+        let expires = clock.monotonic().advanced(byMilliseconds: requestTimeoutMilliseconds)
         registry.register(id.rawValue, address)
         guard consensus.post(input(expires)) else {
             _ = registry.take(id.rawValue)
@@ -254,6 +254,6 @@ package final class RequestHandler: Sendable {
     private func isConnected(to member: Member) -> Bool {
         if member.id == members.localID { return true }
         guard let since = connectivity.activeSince(member.id) else { return false }
-        return clock.now().monotonic.nanoseconds(since: since) >= 5_000_000_000
+        return clock.monotonic().nanoseconds(since: since) >= 5_000_000_000
     }
 }

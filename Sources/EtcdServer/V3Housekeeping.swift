@@ -145,7 +145,7 @@ struct V3Housekeeping {
             return
         }
         if let next = nextCompactionStep, now < next { return }
-        let start = clock.now().monotonic
+        let start = clock.monotonic()
         let began = compactionBegan ?? start
         compactionBegan = began
         let metrics = keyspace.views.metrics
@@ -206,7 +206,7 @@ struct V3Housekeeping {
     private mutating func commitIfDue(_ now: Instant, _ replies: inout ReplyBatches) -> String? {
         if keyspace.holdsCommits || isPausing(now) { return nil }
         let mustAnswer = !compactionWaiters.isEmpty && !keyspace.store.hasCompaction
-        let start = clock.now().monotonic
+        let start = clock.monotonic()
         do throws(BackendError) {
             if mustAnswer {
                 try keyspace.backend.commit()
@@ -214,7 +214,7 @@ struct V3Housekeeping {
                 return nil
             }
             refusal = nil
-            let took = clock.now().monotonic.nanoseconds(since: start)
+            let took = clock.monotonic().nanoseconds(since: start)
             keyspace.views.metrics.committed(in: took, keyspace.backend.lastCommit)
             if mustAnswer { answerCompactions(&replies) }
             return nil
@@ -338,7 +338,7 @@ struct V3Housekeeping {
         do throws(BackendError) {
             let job = try keyspace.backend.beginDefragment()
             isDefragmenting = true
-            defragmentBegan = clock.now().monotonic
+            defragmentBegan = clock.monotonic()
             keyspace.views.metrics.defragmentsNow.store(true, ordering: .relaxed)
             defragmentWaiters.append(address)
             logger.info("defragmenting", metadata: ["path": "\(keyspace.backend.path)"])
@@ -357,7 +357,7 @@ struct V3Housekeeping {
         let metrics = keyspace.views.metrics
         metrics.defragmentsNow.store(false, ordering: .relaxed)
         metrics.defragmentation.observe(
-            nanoseconds: clock.now().monotonic.nanoseconds(since: defragmentBegan))
+            nanoseconds: clock.monotonic().nanoseconds(since: defragmentBegan))
         let result: Result<V3Result, ServerError>
         let before = keyspace.views.backend.sizeBytes
         do throws(BackendError) {

@@ -31,7 +31,7 @@ struct PeerContext: Sendable {
     /// Hands on what arrived over a stream, without what must not reach consensus.
     func deliver(_ messages: [Message]) {
         if messages.contains(where: { $0.kind == .propose }) {
-            activity.forwarded(at: clock.now().monotonic)
+            activity.forwarded(at: clock.monotonic())
         }
         let delivery = PeerDelivery.deliver(
             messages, databasesAreDurable: false, to: delegate, identity: identity,
@@ -82,7 +82,7 @@ enum PeerDelivery {
             } else if !PeerMessageCheck.isLocal(message.kind) {
                 if message.kind == .append {
                     statistics.appendArrived(
-                        from: sender, bytes: message.encodedSize, at: clock.now().monotonic)
+                        from: sender, bytes: message.encodedSize, at: clock.monotonic())
                 }
                 accepted.append(message)
             }

@@ -75,7 +75,7 @@ final class PeerPipeline: Sendable {
         let request = HTTPClientRequest(
             method: "POST", origin: url, target: "/raft", headers: headers,
             body: ByteBuffer(bytes: bytes))
-        let start = context.clock.now().monotonic
+        let start = context.clock.monotonic()
         let count = bytes.count
         context.client.execute(
             request, on: context.loop, timeout: Self.timeout, maximumBody: 64 << 10
@@ -89,7 +89,7 @@ final class PeerPipeline: Sendable {
     private func finished(
         _ message: Message, _ outcome: PeerPostOutcome, _ url: String, bytes: Int, start: Instant
     ) {
-        let now = context.clock.now().monotonic
+        let now = context.clock.monotonic()
         switch outcome {
         case .taken:
             context.activity.postSucceeded(at: now)

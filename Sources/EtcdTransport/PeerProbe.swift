@@ -40,7 +40,7 @@ final class PeerProbe {
 
     private func probe() {
         let request = HTTPClientRequest(origin: urls.current, target: "/raft/probing")
-        let start = context.clock.now().monotonic
+        let start = context.clock.monotonic()
         let bound = NIOLoopBound(self, eventLoop: context.loop)
         context.client.execute(
             request, on: context.loop,
@@ -59,7 +59,7 @@ final class PeerProbe {
     private func failed(_ error: String, _ start: Instant) {
         guard task != nil else { return }
         if failedProbes % Self.probesPerWarning == 0 {
-            let took = context.clock.now().monotonic.nanoseconds(since: start)
+            let took = context.clock.monotonic().nanoseconds(since: start)
             context.logger.warning(
                 "prober detected unhealthy status",
                 metadata: [

@@ -87,7 +87,7 @@ final class PeerStreamReader: HTTPClientStreamDelegate {
             stream,
             PeerStreamDecoder(kind, local: context.identity.localID, remote: context.peer))
         watch(stream)
-        context.activity.streamStarted(at: context.clock.now().monotonic)
+        context.activity.streamStarted(at: context.clock.monotonic())
         context.logger.info(
             "established TCP streaming connection with remote peer",
             metadata: [

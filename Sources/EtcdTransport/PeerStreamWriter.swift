@@ -131,7 +131,7 @@ final class PeerStreamWriter: Sendable {
             outbox.isHeld = false
             guard outbox.mustDrain() else { return false }
             // How long it was kept here on purpose says nothing about the way to the peer.
-            outbox.since = context.clock.now().monotonic
+            outbox.since = context.clock.monotonic()
             return true
         }
         if drains { drain() }
@@ -190,7 +190,7 @@ final class PeerStreamWriter: Sendable {
     private func record(_ batch: PeerStreamLine.Batch, since: Instant) {
         context.counters.sent(bytes: batch.bytes)
         if batch.appendSizes.isEmpty { return }
-        let now = context.clock.now().monotonic
+        let now = context.clock.monotonic()
         context.statistics.appendsLeft(bytes: batch.appendSizes, at: now)
         context.statistics.appendsSent(
             to: context.peer, times: UInt64(batch.appendSizes.count),

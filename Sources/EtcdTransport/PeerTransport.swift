@@ -208,7 +208,7 @@ package final class PeerTransport: Sendable {
                 groups.append((message.to, [message]))
             }
         }
-        let now = clock.now().monotonic
+        let now = clock.monotonic()
         for group in groups {
             let peer = state.withLock { $0.peers[group.to] ?? $0.remotes[group.to] }
             if let peer {
@@ -247,7 +247,7 @@ package final class PeerTransport: Sendable {
     package func streamCount(_ id: MemberID) -> Int { peer(id)?.streamCount ?? 0 }
 
     package var leaderStatistics: LeaderStatistics { statistics.leader }
-    package var serverStatistics: ServerStatistics { statistics.server(at: clock.now().monotonic) }
+    package var serverStatistics: ServerStatistics { statistics.server(at: clock.monotonic()) }
 
     /// In the order of the ids.
     package var traffic: [PeerTraffic] {

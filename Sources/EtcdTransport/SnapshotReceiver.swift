@@ -86,7 +86,7 @@ final class SnapshotReceiver: HTTPBodySink {
             return notSaved(SnapshotRefusal(description: "no database follows the message"))
         }
         isWriting = true
-        let start = transport.clock.now().monotonic
+        let start = transport.clock.monotonic()
         writer.commit(index: incoming.index).assumeIsolated().whenComplete { result in
             switch result {
             case .success:
@@ -145,14 +145,14 @@ final class SnapshotReceiver: HTTPBodySink {
         let counters = transport.peer(message.from)?.context.counters
         counters?.snapshotsReceived.begin()
         incoming = Incoming(
-            message: message, counters: counters, start: transport.clock.now().monotonic)
+            message: message, counters: counters, start: transport.clock.monotonic())
         transport.logger.info("receiving database snapshot", metadata: details())
     }
 
     // MARK: The end
 
     private func noteSaved(_ incoming: Incoming, since commit: Instant) {
-        let now = transport.clock.now().monotonic
+        let now = transport.clock.monotonic()
         transport.snapshots.saving.add(
             Double(now.nanoseconds(since: incoming.start)) / 1e9)
         transport.snapshots.syncing.add(Double(now.nanoseconds(since: commit)) / 1e9)
@@ -199,7 +199,7 @@ final class SnapshotReceiver: HTTPBodySink {
             ended.counters?.snapshotsReceived.endFailed()
             return
         }
-        let now = transport.clock.now().monotonic
+        let now = transport.clock.monotonic()
         ended.counters?.snapshotsReceived.end(
             succeededAfter: Double(now.nanoseconds(since: ended.start)) / 1e9)
     }

@@ -71,7 +71,7 @@ final class SnapshotSender: Sendable {
         let number = running.value.nextNumber
         let transfer = Transfer(
             number: number, url: urls.value.current, bytes: body.length,
-            start: context.clock.now().monotonic,
+            start: context.clock.monotonic(),
             details: [
                 "snapshot-index": "\(message.snapshot?.metadata.index ?? 0)",
                 "remote-peer-id": "\(context.peer)", "bytes": "\(body.length)",
@@ -100,7 +100,7 @@ final class SnapshotSender: Sendable {
     }
 
     private func remind(of transfer: Transfer) {
-        let took = context.clock.now().monotonic.nanoseconds(since: transfer.start)
+        let took = context.clock.monotonic().nanoseconds(since: transfer.start)
         let duration = DurationText.text(nanoseconds: took)
         context.logger.info(
             "snapshotting taking too long to transfer",
@@ -110,7 +110,7 @@ final class SnapshotSender: Sendable {
     private func finished(_ outcome: PeerPostOutcome, _ transfer: Transfer) {
         running.value.uploads.removeValue(forKey: transfer.number)?.reminder.cancel()
         context.snapshots.endSending()
-        let now = context.clock.now().monotonic
+        let now = context.clock.monotonic()
         let seconds = Double(now.nanoseconds(since: transfer.start)) / 1e9
         switch outcome {
         case .taken:

@@ -103,4 +103,10 @@ package struct RandomSource: RandomNumberGenerator, Sendable {
 /// Where edges and drivers read the time. Roles never hold one: they are handed a `Moment`.
 package protocol Clock: Sendable {
     func now() -> Moment
+    /// The same without the time of day, for those who measure.
+    func monotonic() -> Instant
+}
+
+extension Clock {
+    package func monotonic() -> Instant { now().monotonic }
 }

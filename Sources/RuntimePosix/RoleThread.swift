@@ -150,7 +150,7 @@ package final class RoleThread: Sendable {
                 signal.cancel()
                 continue
             }
-            let now = clock.now().monotonic.nanoseconds
+            let now = clock.monotonic().nanoseconds
             signal.sleep(nanoseconds: wake == .max ? nil : wake - min(wake, now))
         }
         // Torn down where they were built.

@@ -13,6 +13,10 @@ package struct SystemClock: Clock {
             wall: WallTime(unixNanoseconds: nanoseconds(CLOCK_REALTIME)))
     }
 
+    package func monotonic() -> Instant {
+        Instant(nanoseconds: UInt64(nanoseconds(CLOCK_MONOTONIC)))
+    }
+
     private func nanoseconds(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)

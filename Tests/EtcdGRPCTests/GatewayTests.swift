@@ -105,13 +105,15 @@ import Testing
         func metadata(_ fields: [(String, String)]) throws(GRPCStatus) -> CallMetadata {
             try CallMetadata(gateway: GatewayFixture.head("POST", "/v3/kv/range", fields))
         }
-        var plain = try metadata([])
+        let plain = try metadata([])
         #expect(plain.token == nil)
         #expect(plain.isFromGateway)
         #expect(plain.timeoutMilliseconds == nil)
-        plain.connection = ConnectionFacts(
-            remoteAddress: "127.0.0.1:1", localAddress: "127.0.0.1:2379", commonName: "root")
-        #expect(plain.context.commonName == nil)
+        let named = CallMetadata(
+            isFromGateway: true,
+            connection: ConnectionFacts(
+                remoteAddress: "127.0.0.1:1", localAddress: "127.0.0.1:2379", commonName: "root"))
+        #expect(named.context.commonName == nil)
         let full = try metadata([
             ("Authorization", "Bearer abc"), ("Grpc-Metadata-Hasleader", "true"),
             ("Grpc-Timeout", "5S"), ("grpc-metadata-client-api-version", "3.5"),

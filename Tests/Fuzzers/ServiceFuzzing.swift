@@ -151,11 +151,10 @@ private final class ServiceRun {
     private func begin() {
         let endpoint = table.endpoints[Int(byte()) % table.endpoints.count]
         let facts = byte()
-        var metadata = CallMetadata(
+        let metadata = CallMetadata(
+            token: Self.tokens[Int(facts & 3)], requiresLeader: facts & 4 != 0,
+            timeoutMilliseconds: facts & 8 != 0 ? UInt64(facts >> 4) * 100 : nil,
             connection: ConnectionFacts(remoteAddress: "h:1", localAddress: "h:2379"))
-        metadata.token = Self.tokens[Int(facts & 3)]
-        metadata.requiresLeader = facts & 4 != 0
-        if facts & 8 != 0 { metadata.timeoutMilliseconds = UInt64(facts >> 4) * 100 }
         guard let payload = payload(isJSON: facts & 128 != 0) else { return }
         let wire = AnyWire()
         wires.append(wire)
