@@ -125,7 +125,7 @@ final class GRPCCall: V3Wire, RemoteCallReceiver {
     private func send(size: Int, _ write: (inout [UInt8]) -> Void) throws(GRPCStatus) {
         guard let stream, stream.isOpen else { return }
         try GRPCStatus.check(answerBytes: size)
-        stream.send { output in
+        stream.send(size: size) { output in
             let start = output.count
             write(&output)
             precondition(output.count - start == size, "a message of another size than stated")

@@ -111,7 +111,7 @@ struct HealthHandler: Sendable {
         case .serializableRead: localReadFault.map { "range error: " + $0.text }
         case .linearizableRead: readFailure.map { "range error: " + $0.text }
         case .nonLearner:
-            handler.members.local?.isLearner == true ? "not supported for learner" : nil
+            handler.isLearner ? "not supported for learner" : nil
         }
     }
 

@@ -16,8 +16,8 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     /// Of the request whose head is arriving.
     let fields = RequestFields()
     /// Of the fields that are arriving.
-    var fieldCheck = HTTP2FieldCheck()
-    var fieldAllowance = HTTP2FieldAllowance()
+    @exclusivity(unchecked) var fieldCheck = HTTP2FieldCheck()
+    @exclusivity(unchecked) var fieldAllowance = HTTP2FieldAllowance()
     var resets = HTTP2Allowance(
         burst: HTTP2Limits.resetBurst, perSecond: HTTP2Limits.resetsPerSecond)
     private(set) var context: ChannelHandlerContext?
@@ -33,7 +33,7 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     var serverPings: ServerPings
     var pingTimer: Scheduled<Void>?
 
-    private var output = ByteBuffer()
+    @exclusivity(unchecked) private var output = ByteBuffer()
     private var isReading = false
     private var isQueuedForFlush = false
     private var isFlushing = false

@@ -14,7 +14,7 @@ package final class RemoteCallStream: HTTP2Stream {
     package var keptBytes = 0
 
     // What arrives.
-    private var framing = MessageFraming()
+    @exclusivity(unchecked) private var framing = MessageFraming()
     private var isHeld = false
     private var isMalformed = false
     /// Arrived while held; still narrows the client's window.
@@ -22,7 +22,7 @@ package final class RemoteCallStream: HTTP2Stream {
     private var hasReportedEnd = false
 
     // What leaves: messages with their heads, from `sentBytes` on.
-    private var output: [UInt8] = []
+    @exclusivity(unchecked) private var output: [UInt8] = []
     private var sentBytes = 0
     private var hasHead = false
     private var isFinished = false
@@ -46,9 +46,12 @@ package final class RemoteCallStream: HTTP2Stream {
     // MARK: Sending
 
     /// Sends the message that `write` appends: less than 4 GiB.
-    package func send(_ write: (inout [UInt8]) -> Void) {
+    ///
+    /// - Parameter size: of the message, as far as it is known; only the place taken depends on it.
+    package func send(size: Int = 0, _ write: (inout [UInt8]) -> Void) {
         guard let session, !isFinished else { return }
         let start = output.count
+        if start == 0 { output.reserveCapacity(MessageFraming.headBytes + size) }
         for _ in 0..<MessageFraming.headBytes { output.append(0) }
         write(&output)
         let length = UInt32(output.count - start - MessageFraming.headBytes)

@@ -46,7 +46,7 @@ package final class ReplicaMetrics: Sendable {
         text.gauge(
             "etcd_server_is_learner",
             "Whether or not this member is a learner. 1 if is, 0 otherwise.",
-            members.local?.isLearner == true ? 1 : 0)
+            members.isLocalLearner ? 1 : 0)
         text.counter(
             "etcd_server_leader_changes_seen_total", "The number of leader changes seen.",
             status.leaderChanges)

@@ -47,7 +47,7 @@ extension RequestHandler {
         return header
     }
 
-    package var isLearner: Bool { members.local?.isLearner == true }
+    package var isLearner: Bool { members.isLocalLearner }
 
     // MARK: writes
 
