@@ -20,11 +20,14 @@ package final class HTTPEdge: EdgePort {
     package let number: Int
     package let eventLoop: any EventLoop
     private let table: NIOLoopBoundBox<WaiterTable>
+    /// The barrier that the replica will be asked for at the end of this pass of the loop.
+    private let gathering: NIOLoopBoundBox<SharedBarrier?>
 
     package init(number: Int, eventLoop: any EventLoop) {
         self.number = number
         self.eventLoop = eventLoop
         table = .makeBoxSendingValue(WaiterTable(), eventLoop: eventLoop)
+        gathering = .makeEmptyBox(valueType: SharedBarrier.self, eventLoop: eventLoop)
     }
 
     /// From whichever thread runs the roles.
@@ -48,6 +51,28 @@ package final class HTTPEdge: EdgePort {
 
     /// Removes a waiter; later replies to its number are dropped. On the loop only.
     package func cancel(_ token: UInt64) { table.value.remove(token) }
+
+    /// Has `waiter` called when a read of the local state is as good as a linearizable one. All who
+    /// come in one pass of the loop share one question to the replica. On the loop only.
+    ///
+    /// - Parameter handler: the same for all calls.
+    package func awaitBarrier(_ waiter: any BarrierWaiter, of handler: RequestHandler)
+        -> SharedBarrier
+    {
+        if let present = gathering.value {
+            present.join(waiter)
+            return present
+        }
+        let made = SharedBarrier(edge: self, handler: handler)
+        made.join(waiter)
+        gathering.value = made
+        eventLoop.execute {
+            let gathered = self.gathering.value
+            self.gathering.value = nil
+            gathered?.ask()
+        }
+        return made
+    }
 
     /// Requests that wait at this moment. On the loop only.
     package var waiterCount: Int { table.value.count }

@@ -35,9 +35,7 @@ package enum AuthService {
             .unary(service, "Authenticate", gateway: "/v3/auth/authenticate") {
                 (request: AuthenticateRequest, call: V3Call<AuthenticateResponse>) in
                 let login = Login(request)
-                call.waitToRead(on: handler) { address in
-                    handler.startLogin(address: address())
-                } read: {
+                call.waitToRead(on: handler, handler.startLogin()) {
                     authenticate(login, call, handler)
                 }
             },

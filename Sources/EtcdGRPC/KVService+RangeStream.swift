@@ -19,8 +19,7 @@ extension KVService {
                 GRPCStatus(.unimplemented, "RangeStream does not support revision filters"))
         }
         call.waitToRead(
-            on: handler,
-            { handler.range(request, context: call.context, address: $0()) },
+            on: handler, handler.range(request, context: call.context),
             read: { RangePortions(request, call, self.handler).begin() })
     }
 }

@@ -67,8 +67,7 @@ package final class KVService: Sendable {
 
     @Sendable private func range(_ request: RangeRequest, _ call: V3Call<RangeResponse>) {
         call.waitToRead(
-            on: handler,
-            { handler.range(request, context: call.context, address: $0()) },
+            on: handler, handler.range(request, context: call.context),
             read: { self.readRange(request, call) })
     }
 
@@ -154,18 +153,18 @@ extension V3Call<TxnResponse> {
         var wait: ReplyWait<TxnResponse>?
         let outcome = start {
             let made = ReplyWait(call: self, handler: handler) { reply in
-                switch reply {
-                case .v3(.success(.txn(let response))): self.respond(response)
-                case .barrier: read()
-                default: self.fail(.unknownMethod)
+                if case .v3(.success(.txn(let response))) = reply {
+                    self.respond(response)
+                } else {
+                    self.fail(.unknownMethod)
                 }
             }
             wait = made
             return made.register()
         }
         switch outcome {
-        case .success(.proposed(let id)), .success(.read(.afterBarrier(let id))): wait?.id = id
-        case .success(.read(.now)): read()
+        case .success(.proposed(let id)): wait?.id = id
+        case .success(.read(let start)): waitToRead(on: handler, .success(start), read: read)
         case .failure(let error):
             wait?.end()
             fail(error)

@@ -87,12 +87,13 @@ final class RecipeSession<Response: ProtobufMessage>: EdgeWaiter {
             case .failure(let error): self.fail(error)
             }
         }
-        let address = begin { _ in read() }
-        switch handler.range(request, context: call.context, address: address) {
-        case .success(.afterBarrier(let id)): self.request = id
-        case .success(.now):
-            endStep()
-            read()
+        switch handler.range(request, context: call.context) {
+        case .success(.now): read()
+        case .success(.afterBarrier):
+            switch handler.linearizableBarrier(address: begin { _ in read() }) {
+            case .success(let id): self.request = id
+            case .failure(let error): fail(error)
+            }
         case .failure(let error): fail(error)
         }
     }

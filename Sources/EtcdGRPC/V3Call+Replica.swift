@@ -58,27 +58,51 @@ extension V3Call {
         }
     }
 
-    /// For reads: `read` is called as soon as it may be, which is often at once.
-    ///
-    /// - Parameter start: asks for an address only if there is something to wait for.
+    /// For reads: `read` is called as soon as it may be, which is often at once. Failures are
+    /// answered here.
     package func waitToRead(
-        on handler: RequestHandler,
-        _ start: (() -> ReplyAddress) -> Result<ReadStart, ServerError>,
+        on handler: RequestHandler, _ start: Result<ReadStart, ServerError>,
         read: @escaping () -> Void
     ) {
-        var wait: ReplyWait<Response>?
-        let outcome = start {
-            let made = ReplyWait(call: self, handler: handler) { _ in read() }
-            wait = made
-            return made.register()
-        }
-        switch outcome {
+        switch start {
         case .success(.now): read()
-        case .success(.afterBarrier(let id)): wait?.id = id
-        case .failure(let error):
-            wait?.end()
-            fail(error)
+        case .success(.afterBarrier): BarrierWait(call: self, read: read).begin(handler)
+        case .failure(let error): fail(error)
         }
+    }
+}
+
+/// One read among those that wait for a barrier. Confined to the call's event loop.
+private final class BarrierWait<Response: ProtobufMessage>: BarrierWaiter {
+    /// `nil` once nothing is to be read any more.
+    private var call: V3Call<Response>?
+    private var read: (() -> Void)?
+    private var barrier: SharedBarrier?
+
+    init(call: V3Call<Response>, read: @escaping () -> Void) {
+        self.call = call
+        self.read = read
+    }
+
+    func begin(_ handler: RequestHandler) {
+        call?.onClose = {
+            self.barrier?.leave()
+            self.end()
+        }
+        barrier = call?.edge.awaitBarrier(self, of: handler)
+    }
+
+    func barrierEnded(_ failure: ServerError?) {
+        guard let call, let read else { return }
+        call.onClose = nil
+        end()
+        if let failure { call.fail(failure) } else { read() }
+    }
+
+    private func end() {
+        call = nil
+        read = nil
+        barrier = nil
     }
 }
 
@@ -133,14 +157,5 @@ final class ReplyWait<Response: ProtobufMessage>: EdgeWaiter {
         self.token = nil
         forget()
         call.fail(handler.errorAfterFullTimeout())
-    }
-}
-
-extension RequestHandler {
-    /// The error for a request that has just used up its time.
-    func errorAfterFullTimeout() -> ServerError {
-        let now = clock.monotonic().nanoseconds
-        let limit = requestTimeoutMilliseconds * 1_000_000
-        return timeoutError(start: Instant(nanoseconds: now > limit ? now - limit : 0))
     }
 }

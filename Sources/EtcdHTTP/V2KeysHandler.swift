@@ -159,12 +159,3 @@ private final class V2RequestWaiter: EdgeWaiter {
         keys.answers.respond(client, failure: keys.handler.errorAfterFullTimeout())
     }
 }
-
-extension RequestHandler {
-    /// The error for a request that has just used up its time.
-    func errorAfterFullTimeout() -> ServerError {
-        let now = clock.monotonic().nanoseconds
-        let limit = requestTimeoutMilliseconds * 1_000_000
-        return timeoutError(start: Instant(nanoseconds: now > limit ? now - limit : 0))
-    }
-}

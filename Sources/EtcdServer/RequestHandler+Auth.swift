@@ -97,11 +97,7 @@ extension RequestHandler {
 
     /// A login begins with what this member would read linearizably: a user just added elsewhere
     /// may log in here.
-    package func startLogin(address: @autoclosure () -> ReplyAddress)
-        -> Result<ReadStart, ServerError>
-    {
-        startRead(isLocal: false, address())
-    }
+    package func startLogin() -> Result<ReadStart, ServerError> { startRead(isLocal: false) }
 
     /// Compares the password in the background; the token then comes through the log.
     package func authenticate(_ login: Login, address: ReplyAddress) {

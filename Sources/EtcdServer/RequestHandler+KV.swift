@@ -24,8 +24,8 @@ package struct CallContext: Sendable {
 /// When a read may be served.
 package enum ReadStart: Sendable {
     case now
-    /// When `.barrier` has arrived for this request.
-    case afterBarrier(RequestID)
+    /// When the reply to a `linearizableBarrier` has arrived that was asked for after this.
+    case afterBarrier
 }
 
 /// How a transaction is served.
@@ -73,7 +73,7 @@ extension RequestHandler {
         return propose(.compaction(request), context, address)
     }
 
-    /// - Parameter address: asked for unless the outcome is `.read(.now)`.
+    /// - Parameter address: asked for only if the transaction is proposed.
     package func txn(
         _ request: TxnRequest, context: CallContext, address: @autoclosure () -> ReplyAddress
     ) -> Result<TxnStart, ServerError> {
@@ -86,8 +86,7 @@ extension RequestHandler {
             if let refusal = refusal(context, { $0.refusal(of: request) }) {
                 return .failure(refusal)
             }
-            return startRead(isLocal: RequestChecks.isSerializable(request), address())
-                .map { .read($0) }
+            return startRead(isLocal: RequestChecks.isSerializable(request)).map { .read($0) }
         }
         let cost = SpaceQuota.cost(request)
         if cost > 0, !admits(cost) { return .failure(.databaseSpaceExceeded) }
@@ -96,15 +95,15 @@ extension RequestHandler {
 
     // MARK: reads
 
-    /// - Parameter address: asked for only when the read has to wait.
-    package func range(
-        _ request: RangeRequest, context: CallContext, address: @autoclosure () -> ReplyAddress
-    ) -> Result<ReadStart, ServerError> {
+    /// Whether the caller may read this, and when.
+    package func range(_ request: RangeRequest, context: CallContext)
+        -> Result<ReadStart, ServerError>
+    {
         if let refusal = RequestChecks.check(request) { return .failure(refusal) }
         if let refusal = refusal(context, { $0.refusal(of: request) }) {
             return .failure(refusal)
         }
-        return startRead(isLocal: request.serializable, address())
+        return startRead(isLocal: request.serializable)
     }
 
     package func readRange(_ request: RangeRequest, context: CallContext)
@@ -149,13 +148,11 @@ extension RequestHandler {
         }
     }
 
-    func startRead(isLocal: Bool, _ address: @autoclosure () -> ReplyAddress)
-        -> Result<ReadStart, ServerError>
-    {
+    func startRead(isLocal: Bool) -> Result<ReadStart, ServerError> {
         if isLocal { return status.isStopping ? .failure(.stopped) : .success(.now) }
         if status.leadsUndisputed, !status.isStopping { return .success(.now) }
         if isLearner { return .failure(.learnerNotSupported) }
-        return linearizableBarrier(address: address()).map { .afterBarrier($0) }
+        return .success(.afterBarrier)
     }
 
     // MARK: proposing

@@ -162,6 +162,13 @@ package final class RequestHandler: Sendable {
     @discardableResult
     package func forget(_ id: RequestID) -> Bool { registry.take(id.rawValue) != nil }
 
+    /// The error for a request that has just used up its time.
+    package func errorAfterFullTimeout() -> ServerError {
+        let now = clock.monotonic().nanoseconds
+        let limit = requestTimeoutMilliseconds * 1_000_000
+        return timeoutError(start: Instant(nanoseconds: now > limit ? now - limit : 0))
+    }
+
     /// The text for a request that began at `start` and has now waited too long, as etcd words it.
     package func timeoutError(start: Instant) -> ServerError {
         if status.isStopping { return .stopped }

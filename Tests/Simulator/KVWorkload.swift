@@ -229,7 +229,9 @@ struct KVWorkload {
         switch outcome {
         case .success(.proposed(let id)):
             wait(number, token, at: member, cluster, .write, id, register)
-        case .success(.read(.afterBarrier(let id))):
+        case .success(.read(.afterBarrier)):
+            let barrier = member.process!.handler.linearizableBarrier(address: address)
+            guard case .success(let id) = barrier else { return withdraw(register) }
             wait(number, token, at: member, cluster, .readTxn(request), id, register)
         case .success(.read(.now)):
             let result = member.process!.handler.readTxn(request, context: context)
@@ -255,11 +257,13 @@ struct KVWorkload {
         let address = ReplyAddress(edge: clients[number].edge, token: token)
         let handler = member.process!.handler
         let context = context(number, register)
-        switch handler.range(request, context: context, address: address) {
+        switch handler.range(request, context: context) {
         case .success(.now):
             let result = handler.readRange(request, context: context)
             try check(result, request, context, at: member, floor: nil, cluster)
-        case .success(.afterBarrier(let id)):
+        case .success(.afterBarrier):
+            let barrier = handler.linearizableBarrier(address: address)
+            guard case .success(let id) = barrier else { return withdraw(register) }
             if plan.mutation == .readsWithoutBarrier {
                 // The planted bug: nobody waits for the barrier.
                 let result = handler.readRange(request, context: context)
