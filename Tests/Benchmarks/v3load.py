@@ -2,6 +2,7 @@
 with bytes framed beforehand, so that the generator does not eat the cores that the servers need.
 Each scenario returns (operations, seconds, p99 in milliseconds, CPU seconds of the servers)."""
 
+import collections
 import select
 import socket
 import struct
@@ -20,6 +21,8 @@ PER_STREAM = 100
 UNDER_WAY = 64
 SETUP_SECONDS = 60
 CREDIT_BYTES = 2**26
+OPENING = bytes([HEADERS, END_HEADERS])
+CLOSING = bytes([DATA, END_STREAM])
 
 
 class Load:
@@ -33,6 +36,8 @@ class Load:
         self.next_stream, self.received = 1, 0
         self.counts, self.rest, self.ended = {}, {}, set()
         self.initial, self.rooms, self.room = 65535, {}, 65535
+        # Whether all messages that come on one stream are of one length.
+        self.is_uniform = False
         self.socket.sendall(PREFACE + settings(window=WIDE_WINDOW, push=0)
                             + window(0, WIDE_WINDOW - 65535))
 
@@ -57,14 +62,29 @@ class Load:
             self.say(number, data, end)
         return number
 
-    def say(self, number, data, end=False):
-        """Data within the windows: reads until there is room."""
-        while min(self.room, self.rooms[number]) < len(data):
+    def post(self, method, data):
+        """A whole call whose answer is not counted."""
+        number, self.next_stream = self.next_stream, self.next_stream + 2
+        while self.room < len(data):
             self.flush()
             self.read(1.0)
         self.room -= len(data)
-        self.rooms[number] -= len(data)
-        self.out.append(frame(DATA, END_STREAM if end else 0, number, data))
+        block, place = self.block(METHODS[method].path), number.to_bytes(4, "big")
+        self.out.append(b"".join((
+            len(block).to_bytes(3, "big"), OPENING, place, block,
+            len(data).to_bytes(3, "big"), CLOSING, place, data)))
+
+    def say(self, number, data, end=False):
+        self.say_framed(number, len(data), [frame(DATA, END_STREAM if end else 0, number, data)])
+
+    def say_framed(self, number, size, frames):
+        """Frames with `size` bytes of data, within the windows: reads until there is room."""
+        while min(self.room, self.rooms[number]) < size:
+            self.flush()
+            self.read(1.0)
+        self.room -= size
+        self.rooms[number] -= size
+        self.out += frames
 
     def flush(self):
         if self.out:
@@ -89,15 +109,16 @@ class Load:
                 break
             kind, flags = data[at + 3], data[at + 4]
             number = int.from_bytes(data[at + 5:at + 9], "big")
-            payload = data[at + 9:at + 9 + length]
-            at += 9 + length
+            payload = at + 9
+            at = payload + length
             if kind == DATA:
                 self.received += length
-                found = self.count(number, payload)
-                if found:
-                    news[number] = news.get(number, 0) + found
+                if number in self.rest:
+                    found = self.count(number, data[payload:at])
+                    if found:
+                        news[number] = news.get(number, 0) + found
             elif kind != HEADERS:
-                self.control(kind, flags, number, payload)
+                self.control(kind, flags, number, data[payload:at])
             if kind in (DATA, HEADERS) and flags & END_STREAM:
                 self.ended.add(number)
         self.pending = data[at:]
@@ -108,6 +129,9 @@ class Load:
         rest = self.rest[number]
         data = rest + payload if rest else payload
         at, found, size = 0, 0, len(data)
+        if self.is_uniform and size >= 5:
+            found, left = divmod(size, 5 + int.from_bytes(data[1:5], "big"))
+            at = size - left
         while size - at >= 5:
             length = int.from_bytes(data[at + 1:at + 5], "big")
             if size - at < 5 + length:
@@ -199,7 +223,7 @@ def many_keys(member, seconds, cpu_of):
         before, start = cpu_of(), time.monotonic()
         while time.monotonic() < start + seconds or seen < sent:
             while sent - seen < UNDER_WAY and time.monotonic() < start + seconds:
-                writer.open("Put", bodies[sent % KEYS], end=True)
+                writer.post("Put", bodies[sent % KEYS])
                 under_way.append(time.monotonic())
                 sent += 1
             writer.flush()
@@ -235,19 +259,28 @@ def keep_alive(member, seconds, cpu_of):
         while waiting - load.ended:
             load.read(10.0)
         bodies = [request("LeaseKeepAliveRequest", ID=first + number) for number in range(LEASES)]
-        stream, times, sent, under_way = load.open("LeaseKeepAlive"), [], 0, []
+        stream, times, sent, under_way = load.open("LeaseKeepAlive"), [], 0, collections.deque()
+        frames = [frame(DATA, 0, stream, body) for body in bodies]
+        load.is_uniform = True
         before, start = cpu_of(), time.monotonic()
-        while time.monotonic() < start + seconds or load.counts[stream] < sent:
-            while len(under_way) < UNDER_WAY and time.monotonic() < start + seconds:
-                load.say(stream, bodies[sent % LEASES])
-                under_way.append(time.monotonic())
-                sent += 1
+        now = start
+        while now < start + seconds or load.counts[stream] < sent:
+            place = sent % LEASES
+            more = frames[place:place + UNDER_WAY - sent + load.counts[stream]]
+            if more and now < start + seconds:
+                load.say_framed(stream, len(bodies[0]) * len(more), more)
+                under_way.append((now, len(more)))
+                sent += len(more)
             load.flush()
             news = load.read(10.0).get(stream, 0)
             now = time.monotonic()
-            assert news or now < under_way[0] + 10, "answers are missing"
-            times += [now - began for began in under_way[:news]]
-            del under_way[:news]
+            assert news or now < under_way[0][0] + 10, "answers are missing"
+            while news:
+                began, count = under_way.popleft()
+                if count > news:
+                    under_way.appendleft((began, count - news))
+                times += [now - began] * min(count, news)
+                news -= min(count, news)
         return sent, time.monotonic() - start, p99_of(times), cpu_of() - before
     finally:
         load.close()
