@@ -83,7 +83,7 @@ final class HTTP1Session: ChannelDuplexHandler, RemovableChannelHandler, ServerC
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        cut()
+        if !error.isOfSocket { cut() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -83,7 +83,9 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { cut() }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if !error.isOfSocket { cut() }
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {

@@ -112,3 +112,9 @@ final class ListenerLoop {
         for connection in Array(connections.values) { connection.cut() }
     }
 }
+
+extension Error {
+    /// The socket could not be read: the channel closes by itself after it has told. Closing it
+    /// first would send a farewell that nobody can receive.
+    var isOfSocket: Bool { self is IOError }
+}

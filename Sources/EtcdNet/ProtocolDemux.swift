@@ -48,7 +48,9 @@ final class ProtocolDemux: ChannelInboundHandler, RemovableChannelHandler, Serve
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { cut() }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if !error.isOfSocket { cut() }
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed, !isDecided { cut() }

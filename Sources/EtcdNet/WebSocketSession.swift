@@ -70,7 +70,9 @@ final class WebSocketSession: ChannelDuplexHandler, ServerConnection, WebSocketW
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { cut() }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if !error.isOfSocket { cut() }
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         isReading = true
