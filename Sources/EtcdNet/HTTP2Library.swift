@@ -173,8 +173,8 @@ extension nghttp2_frame {
 }
 
 extension HTTP2Session {
-    /// Runs `body` with the library's owner, which the pipeline holds while the library works: there
-    /// are a dozen callbacks to a request, too many to count references for.
+    /// Runs `body` with the library's owner, which the pipeline holds while the library works.
+    /// There are a dozen callbacks to a request, too many to count references for.
     @inline(__always)
     fileprivate static func with(
         _ context: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> Int32

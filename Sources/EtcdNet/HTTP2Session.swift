@@ -15,7 +15,8 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     let facts: ConnectionFacts
     /// Of the request whose head is arriving.
     let fields = RequestFields()
-    /// Of the fields that are arriving.
+    /// Of the fields that are arriving. Accesses are not checked at run time, of which there are some
+    /// to every field: what these values do leads nowhere back here.
     @exclusivity(unchecked) var fieldCheck = HTTP2FieldCheck()
     @exclusivity(unchecked) var fieldAllowance = HTTP2FieldAllowance()
     var resets = HTTP2Allowance(
@@ -33,7 +34,7 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     var serverPings: ServerPings
     var pingTimer: Scheduled<Void>?
 
-    @exclusivity(unchecked) private var output = ByteBuffer()
+    private var output = ByteBuffer()
     private var isReading = false
     private var isQueuedForFlush = false
     private var isFlushing = false

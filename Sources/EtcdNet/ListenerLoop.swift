@@ -21,6 +21,7 @@ final class ListenerLoop {
     /// For HTTP/2 sessions, which must not outlive this object.
     let callFields = CallFieldBlocks()
     let handshakes: TLSHandshakeQueue
+    var certificates = PeerCertificateMemo()
     private(set) var isDraining = false
     private var dates = DateCache()
     private var waitingForFlush: [any ServerConnection] = []

@@ -17,14 +17,30 @@ struct PeerCertificate: Sendable {
     let suits: (client: Bool, server: Bool)
 
     init(_ certificate: NIOSSLCertificate) throws(TLSError) {
+        try self.init(der: Self.bytes(of: certificate))
+    }
+
+    init(der bytes: [UInt8]) throws(TLSError) {
         do {
-            try self.init(der: certificate.toDERBytes())
+            try self.init(parsing: bytes)
         } catch {
-            throw TLSError("x509: malformed certificate: \(error)")
+            throw Self.malformed(error)
         }
     }
 
-    init(der: [UInt8]) throws {
+    static func bytes(of certificate: NIOSSLCertificate) throws(TLSError) -> [UInt8] {
+        do {
+            return try certificate.toDERBytes()
+        } catch {
+            throw malformed(error)
+        }
+    }
+
+    private static func malformed(_ error: any Error) -> TLSError {
+        TLSError("x509: malformed certificate: \(error)")
+    }
+
+    private init(parsing der: [UInt8]) throws {
         let parsed = try Certificate(derEncoded: der)
         var name = ""
         for attribute in parsed.subject.lazy.flatMap({ $0 })

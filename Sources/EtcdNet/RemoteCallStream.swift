@@ -14,7 +14,7 @@ package final class RemoteCallStream: HTTP2Stream {
     package var keptBytes = 0
 
     // What arrives.
-    @exclusivity(unchecked) private var framing = MessageFraming()
+    private var framing = MessageFraming()
     private var isHeld = false
     private var isMalformed = false
     /// Arrived while held; still narrows the client's window.
@@ -22,7 +22,7 @@ package final class RemoteCallStream: HTTP2Stream {
     private var hasReportedEnd = false
 
     // What leaves: messages with their heads, from `sentBytes` on.
-    @exclusivity(unchecked) private var output: [UInt8] = []
+    private var output: [UInt8] = []
     private var sentBytes = 0
     private var hasHead = false
     private var isFinished = false

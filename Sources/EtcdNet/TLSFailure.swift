@@ -86,14 +86,17 @@ enum TLSFailure {
     /// `nil` while the certificate is valid.
     static func expiry(of certificate: NIOSSLCertificate) -> String? {
         let now = time(nil)
-        let said = "x509: certificate has expired or is not yet valid: current time \(text(now))"
-        if now > certificate.notValidAfter {
-            return "\(said) is after \(text(certificate.notValidAfter))"
+        let bound =
+            if now > certificate.notValidAfter {
+                "is after \(text(certificate.notValidAfter))"
+            } else if now < certificate.notValidBefore {
+                "is before \(text(certificate.notValidBefore))"
+            } else {
+                nil as String?
+            }
+        return bound.map {
+            "x509: certificate has expired or is not yet valid: current time \(text(now)) \($0)"
         }
-        if now < certificate.notValidBefore {
-            return "\(said) is before \(text(certificate.notValidBefore))"
-        }
-        return nil
     }
 
     private static func text(_ time: time_t) -> String {

@@ -130,7 +130,7 @@ final class TLSHandshake: ChannelDuplexHandler, RemovableChannelHandler, ServerC
         }
         let certificate: PeerCertificate
         do throws(TLSError) {
-            certificate = try PeerCertificate(shown)
+            certificate = try loop.certificates.certificate(shown)
         } catch {
             return reject(error.description)
         }

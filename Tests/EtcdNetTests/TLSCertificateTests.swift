@@ -1,6 +1,7 @@
 //  What certificates and lists of revoked ones say, and whom they fit.
 
 import Foundation
+import NIOSSL
 import SwiftASN1
 import Testing
 import X509
@@ -76,6 +77,19 @@ struct TLSCertificateTests {
         #expect(
             reason.hasPrefix(
                 "tls: \"192.0.2.1\" does not match any of DNSNames [\"localhost\"]"))
+    }
+
+    @Test("are remembered by what they are, and not without bound")
+    func memo() throws {
+        var memo = PeerCertificateMemo()
+        for number in 0..<70 {
+            let leaf = try TestAuthority("ca").leaf("client \(number)")
+            let shown = try NIOSSLCertificate(bytes: Array(leaf.certificate.utf8), format: .pem)
+            for _ in 0..<2 {
+                #expect(try memo.certificate(shown).commonName == "client \(number)")
+            }
+            #expect(memo.count == (number < 64 ? number + 1 : number - 63))
+        }
     }
 
     @Test("whatever is no certificate is an error")
