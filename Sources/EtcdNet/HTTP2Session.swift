@@ -15,8 +15,8 @@ final class HTTP2Session: ChannelDuplexHandler, ServerConnection {
     let facts: ConnectionFacts
     /// Of the request whose head is arriving.
     let fields = RequestFields()
-    /// Of the fields that are arriving. Accesses are not checked at run time, of which there are some
-    /// to every field: what these values do leads nowhere back here.
+    /// Of the fields that are arriving. Accesses are not checked at run time: every field has some
+    /// of them, and what these values do leads nowhere back here.
     @exclusivity(unchecked) var fieldCheck = HTTP2FieldCheck()
     @exclusivity(unchecked) var fieldAllowance = HTTP2FieldAllowance()
     var resets = HTTP2Allowance(
