@@ -48,8 +48,8 @@ package final class AuthStore: Sendable {
     let state = Mutex(State())
     // The same as in `state`, for the questions of every request: those are not to wait for one
     // another.
-    private let enabled = Atomic<Bool>(false)
-    private let ownRevision = Atomic<UInt64>(0)
+    private let publishedEnabled = Atomic<Bool>(false)
+    private let publishedRevision = Atomic<UInt64>(0)
     let bcryptCost: Int
     package let tokens: TokenKind
 
@@ -95,8 +95,8 @@ package final class AuthStore: Sendable {
 
     /// Called with the lock held, after a change of what it shows.
     func publish(_ state: State) {
-        enabled.store(state.isEnabled, ordering: .releasing)
-        ownRevision.store(state.revision, ordering: .releasing)
+        publishedEnabled.store(state.isEnabled, ordering: .releasing)
+        publishedRevision.store(state.revision, ordering: .releasing)
     }
 
     static func write(revision: UInt64, to backend: Backend) {
@@ -107,8 +107,8 @@ package final class AuthStore: Sendable {
 
     // MARK: questions
 
-    package var isEnabled: Bool { enabled.load(ordering: .acquiring) }
-    package var revision: UInt64 { ownRevision.load(ordering: .acquiring) }
+    package var isEnabled: Bool { publishedEnabled.load(ordering: .acquiring) }
+    package var revision: UInt64 { publishedRevision.load(ordering: .acquiring) }
 
     /// `nil` while auth is off: then everybody may do everything.
     package func refusal(_ info: AuthInfo, _ access: KeyAccess, _ key: Bytes, _ end: Bytes)

@@ -4,7 +4,6 @@
 import EtcdEdge
 import EtcdProto
 package import EtcdServer
-import RuntimeCore
 
 extension V3Call {
     /// Hands a request to the replica and passes its reply to `body`. Failures are answered here,

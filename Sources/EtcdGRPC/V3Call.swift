@@ -56,7 +56,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
 
     /// The only answer of a unary call.
     package func respond(_ message: Response) {
-        if isSlow { note(message) }
+        if isSlow { noteSlow(message) }
         send(message)
         finish()
     }
@@ -89,7 +89,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
     }
 
     package func fail(_ status: GRPCStatus) {
-        if !isFinished, isSlow { note(nil) }
+        if !isFinished, isSlow { noteSlow(nil) }
         guard end(status.code) else { return }
         wire.fail(status)
     }
@@ -99,7 +99,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
         return endpoint.slowCalls?.isWorthANote(since: start) ?? false
     }
 
-    private func note(_ response: Response?) {
+    private func noteSlow(_ response: Response?) {
         guard let slowCalls = endpoint.slowCalls, let start, let request,
             let request = try? request.payload.decoded(as: request.type)
         else { return }

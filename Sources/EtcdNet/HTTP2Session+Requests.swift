@@ -13,8 +13,10 @@ extension HTTP2Session {
         if isRequest { fields.add(name: name, value: value) }
     }
 
-    /// The fields in `fields` are a whole request. Most of what comes is calls.
+    /// The fields in `fields` are a whole request, which takes what it wants of them. Most of what
+    /// comes is calls.
     func headersComplete(_ id: Int32, endsStream: Bool) {
+        defer { fields.removeAll() }
         guard fieldCheck.isSound(endsStream: endsStream) else {
             return reset(id, NGHTTP2_PROTOCOL_ERROR)
         }

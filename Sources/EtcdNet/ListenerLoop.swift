@@ -115,7 +115,7 @@ final class ListenerLoop {
 }
 
 extension Error {
-    /// The socket could not be read: the channel closes by itself after it has told. Closing it
+    /// The socket is of no use any more: the channel closes by itself after it has told. Closing it
     /// first would send a farewell that nobody can receive.
     var isOfSocket: Bool { self is IOError }
 }

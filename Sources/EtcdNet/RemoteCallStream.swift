@@ -47,8 +47,8 @@ package final class RemoteCallStream: HTTP2Stream {
 
     /// Sends the message that `write` appends: less than 4 GiB.
     ///
-    /// - Parameter size: of the message, as far as it is known; only the place taken depends on it.
-    package func send(size: Int = 0, _ write: (inout [UInt8]) -> Void) {
+    /// - Parameter size: of the message; no more than the place taken at once depends on it.
+    package func send(size: Int, _ write: (inout [UInt8]) -> Void) {
         guard let session, !isFinished else { return }
         let start = output.count
         if start == 0 { output.reserveCapacity(MessageFraming.headBytes + size) }

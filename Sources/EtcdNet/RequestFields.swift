@@ -24,10 +24,13 @@ package final class RequestFields {
 
     private static let usualBytes = 512
     private static let usualCount = 16
-    /// What is kept between requests at most.
+    /// What `removeAll` keeps for the next request at most.
     private static let keptBytesMax = 64 << 10
 
     init() {}
+
+    /// Memory taken for texts.
+    var capacity: Int { text.count }
 
     deinit {
         text.deallocate()

@@ -200,9 +200,9 @@ package final class TLSContext: Sendable {
                 }
                 if case .reloaded? = first { first = nil }
             }
-            return (state.contexts.value, (first, second))
+            return (state.contexts.value, [first, second])
         }
-        for case let notice? in [notices.0, notices.1] where !notice.files.isEmpty {
+        for case let notice? in notices where !notice.files.isEmpty {
             report(notice)
         }
         return contexts

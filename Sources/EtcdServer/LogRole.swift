@@ -85,6 +85,7 @@ package struct LogRole: Role {
             try write(&work, &outputs)
             if nextRetry != nil {
                 nextRetry = nil
+                nextPreparation = now.monotonic
                 status.publish(storageFull: false)
                 logger.warning("disk space is back; the log is written again")
                 outputs.append(.storageFull(nil))
@@ -254,7 +255,7 @@ package struct LogRole: Role {
                 // Only a convenience failed: a cut then makes its segment itself, or meets the
                 // full disk where it can be reported to clients. What room there is should not be
                 // asked for all the time: the database may need it more.
-                nextPreparation = now.advanced(byMilliseconds: Limits.purgeMilliseconds)
+                nextPreparation = now.advanced(byMilliseconds: Limits.segmentRetryMilliseconds)
                 logger.warning(
                     "cannot prepare the next log segment", metadata: ["error": "\(error)"])
             }

@@ -238,7 +238,9 @@ struct V3Housekeeping {
         guard isFull != status.isDatabaseFull else { return }
         status.publish(databaseFull: isFull)
         guard isFull else {
-            logger.warning("disk space is back; the database is written again")
+            if refusal == nil {
+                logger.warning("disk space is back; the database is written again")
+            }
             return
         }
         logger.error(

@@ -134,6 +134,7 @@ package final class V3Keyspace {
             reader: store.reader, backend: backend.views, lessor: lessor, alarms: alarms,
             auth: auth, quota: SpaceQuota(setting: settings.quotaBytes))
         mark = AppliedMark()
+        auth.recover(from: backend)
         try recoverSideState()
         installHook()
     }
@@ -142,7 +143,6 @@ package final class V3Keyspace {
         try lessor.recover(from: backend)
         for each in store.leaseAttachments() { lessor.attach(each.key, to: each.lease) }
         alarms.recover(from: backend)
-        auth.recover(from: backend)
         views.set(DatabaseRecords.downgrade(in: backend))
         noteApplied(appliedIndex, appliedTerm)
     }
@@ -195,6 +195,8 @@ package final class V3Keyspace {
     func restore(from path: String, metadata: SnapshotMetadata) throws {
         store.willReplace()
         try backend.replaceFile(with: path)
+        // Before its keys: nobody is to read them by the rules of the past.
+        auth.recover(from: backend)
         try store.restore()
         hub.replaceHistory(store.reader)
         confState = metadata.confState

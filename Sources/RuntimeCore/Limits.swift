@@ -64,6 +64,8 @@ package enum Limits {
     package static let versionNegotiationMilliseconds: UInt64 = 4_000
     /// Period of purging old snapshot and log files (etcd's value).
     package static let purgeMilliseconds: UInt64 = 30_000
+    /// Pause before a log segment is made ready for which there was no room.
+    package static let segmentRetryMilliseconds: UInt64 = 10_000
     /// Applied writes that a full disk keeps out of the database, on a member that takes them
     /// from others. Its log has them all; stopping is better than being killed for memory.
     package static let databaseBacklogBytesMax = 512 << 20

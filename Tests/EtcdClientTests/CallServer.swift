@@ -31,7 +31,9 @@ final class ServedCall: RemoteCallReceiver {
         self.script = script
     }
 
-    func send(_ message: some ProtobufMessage) { stream.send { message.encode(into: &$0) } }
+    func send(_ message: some ProtobufMessage) {
+        stream.send(size: message.encodedSize) { message.encode(into: &$0) }
+    }
 
     func answer(_ message: some ProtobufMessage) {
         send(message)

@@ -99,6 +99,37 @@ struct KVServiceTests {
         #expect(fixture.member.edges.all[0].waiterCount == 0)
     }
 
+    @Test("ranges of one pass share a barrier; one that goes or is late leaves the others alone")
+    func sharedBarrier() throws {
+        let fixture = try ServiceFixture()
+        let registry = fixture.member.handler.registry
+        let edge = fixture.member.edges.all[0]
+        func read() throws -> Int { try fixture.begin(Self.range, Self.all) }
+        _ = try fixture.put("a", "1")
+        _ = try fixture.client.answers()
+        let cancelled = try read()
+        _ = try read()
+        fixture.member.loop.run()
+        #expect(registry.count == 1 && edge.waiterCount == 1)
+        try fixture.client.reset(cancelled)
+        #expect(registry.count == 1 && edge.waiterCount == 1)
+        fixture.member.run()
+        #expect(try fixture.client.answers().filter { $0.hasSuffix(" end") }.count == 1)
+        #expect(registry.count == 0 && edge.waiterCount == 0)
+        let both = [try read(), try read()]
+        fixture.member.loop.run()
+        for stream in both { try fixture.client.reset(stream) }
+        #expect(registry.count == 0 && edge.waiterCount == 0)
+        _ = try fixture.client.answers()
+        _ = try read()
+        let limit = Int64(fixture.member.handler.requestTimeoutMilliseconds)
+        fixture.member.loop.advanceTime(by: .milliseconds(limit + 300))
+        #expect(
+            try fixture.client.answers().last?.hasSuffix(
+                "grpc-status: 14, grpc-message: etcdserver: request timed out end") == true)
+        #expect(registry.count == 0 && edge.waiterCount == 0)
+    }
+
     @Test("a member that stops says so")
     func stopping() throws {
         let fixture = try ServiceFixture()

@@ -40,6 +40,19 @@ struct HTTP2HeldRequestTests {
         #expect(client.heldBytes == 0)
     }
 
+    @Test("the memory of a head is given back once it has been handed over")
+    func heads() throws {
+        let client = try CallClient()
+        try client.call("/keep", stream: 1, [], ends: false)
+        #expect(!client.holdsFields)
+        let fields = RequestFields()
+        let text = [UInt8](repeating: 7, count: 4_000)
+        for _ in 0..<100 { text.withUnsafeBytes { fields.add(name: $0, value: $0) } }
+        #expect(fields.capacity >= 800_000)
+        fields.removeAll()
+        #expect(fields.capacity < 64 << 10)
+    }
+
     @Test("a request that is whole at once is served, whatever others keep")
     func whole() throws {
         let client = try CallClient(settings: settings(holding: 500))

@@ -93,6 +93,8 @@ final class CallClient {
 
     /// What the connection has counted of unfinished requests.
     var heldBytes: Int? { session?.collectedBytes }
+    /// Whether the head of a request is still there.
+    var holdsFields: Bool { session?.fields.value(of: ":path") != nil }
 
     func send(_ bytes: [UInt8]) throws {
         if channel.isActive { try channel.writeInbound(ByteBuffer(bytes: bytes)) }
@@ -153,14 +155,14 @@ struct RemoteCallTests {
         try client.call("/a", stream: 1, ["question"])
         #expect(client.script.log == ["/a t", "question", "end"])
         let stream = client.script.streams[0]
-        stream.send { $0 += Array("answer".utf8) }
+        stream.send(size: 6) { $0 += Array("answer".utf8) }
         stream.finish()
         #expect(!stream.isOpen)
         #expect(
             try client.answers() == [
                 Self.head, "1 data answer", "1 grpc-status: 0 end",
             ])
-        stream.send { $0 += Array("ignored".utf8) }
+        stream.send(size: 7) { $0 += Array("ignored".utf8) }
         stream.finish(status: 1, message: "ignored")
         #expect(try client.answers() == [])
         #expect(client.script.log.count == 3)
@@ -206,10 +208,10 @@ struct RemoteCallTests {
         let client = try CallClient()
         try client.call("/a", stream: 1, ["one", "two"], ends: false)
         let stream = client.script.streams[0]
-        stream.send { $0 += Array("1".utf8) }
+        stream.send(size: 1) { $0 += Array("1".utf8) }
         #expect(try client.answers() == [Self.head, "1 data 1"])
         try client.send(HTTP2Wire.frame(type: 0, stream: 1, CallClient.framed(Array("three".utf8))))
-        stream.send { $0 += Array("3".utf8) }
+        stream.send(size: 1) { $0 += Array("3".utf8) }
         #expect(try client.answers() == ["1 data 3"])
         try client.send(HTTP2Wire.frame(type: 0, flags: 1, stream: 1, []))
         #expect(client.script.log == ["/a t", "one", "two", "three", "end"])
@@ -252,7 +254,7 @@ struct RemoteCallTests {
         #expect(client.script.log == ["/a t", "x", "closed"])
         let stream = client.script.streams[0]
         #expect(!stream.isOpen)
-        stream.send { $0.append(1) }
+        stream.send(size: 1) { $0.append(1) }
         stream.finish()
         #expect(try client.answers() == [])
 
@@ -319,7 +321,9 @@ struct RemoteCallTests {
         let client = try CallClient()
         try client.call("/a", stream: 1, [])
         let stream = client.script.streams[0]
-        for _ in 0..<4 { stream.send { $0 += [UInt8](repeating: 7, count: 100_000) } }
+        for _ in 0..<4 {
+            stream.send(size: 100_000) { $0 += [UInt8](repeating: 7, count: 100_000) }
+        }
         #expect(!stream.isWritable)
         _ = try client.answers()
         #expect(client.received == 65_535)
@@ -338,7 +342,7 @@ struct RemoteCallTests {
         let client = try CallClient()
         try client.call("/a", stream: 1, [])
         client.script.streams[0].contentSubtype = "proto"
-        client.script.streams[0].send { $0.append(1) }
+        client.script.streams[0].send(size: 1) { $0.append(1) }
         #expect(
             try client.answers().first == "1 :status: 200, content-type: application/grpc+proto")
     }

@@ -113,7 +113,7 @@ struct LogRoleTests {
         let bench = try LogBench()
         bench.disk.capacity = 0
         let later = StandingClock().now().monotonic.advanced(
-            byMilliseconds: Limits.purgeMilliseconds)
+            byMilliseconds: Limits.segmentRetryMilliseconds)
         for number in UInt64(1)...3 {
             #expect(bench.run([append(number, bytes: 10)]) == ["persisted \(number)"])
             // First come the zeros of the present one, which need no room.
