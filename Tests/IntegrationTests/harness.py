@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -28,6 +29,9 @@ READY_SECONDS = 40.0
 LOG_TAIL_LINES = 40
 # Below the kernel's range for outgoing connections (32768 and up), which would steal free ports.
 PORTS = range(20000, 32000)
+# Ids that servers choose. They are printed without leading zeros: one in 256 has 14 digits or fewer,
+# one in 2^28 nine or fewer.
+HEX_ID = re.compile(r"\b[0-9a-f]{10,16}\b")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _next_port = random.randrange(len(PORTS))

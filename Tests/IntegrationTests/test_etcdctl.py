@@ -13,7 +13,6 @@ from watching import in_background
 
 ETCDCTL = "/usr/bin/etcdctl"
 ENVIRONMENT = {"ETCDCTL_API": "2"}
-HEX_ID = re.compile(r"\b[0-9a-f]{15,16}\b")
 
 pytestmark = pytest.mark.skipif(not os.access(ETCDCTL, os.X_OK),
                                 reason="needs etcdctl (Debian package etcd-client)")
@@ -32,7 +31,7 @@ def etcdctl(members, *words, seconds=30):
 def tidy(members, text):
     for number, member in enumerate(members):
         text = text.replace(member.client, f"CLIENT{number}").replace(member.peer, f"PEER{number}")
-    return HEX_ID.sub("ID", text)
+    return harness.HEX_ID.sub("ID", text)
 
 
 @pytest.fixture(scope="module")

@@ -177,7 +177,7 @@ def transcript(members, answers):
 def tidy(text, names, base):
     text = re.sub(r'("(?:modifiedIndex|createdIndex|index)":)(\d+)',
                   lambda m: f"{m[1]}base+{int(m[2]) - base}", text)
-    return re.sub(r"\b[0-9a-f]{14,16}\b", lambda m: names.get(m[0], m[0]), text)
+    return harness.HEX_ID.sub(lambda m: names.get(m[0], m[0]), text)
 
 
 FORMS = {"static": form_static, "one by one": form_one_by_one}
