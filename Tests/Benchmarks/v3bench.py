@@ -1,8 +1,7 @@
 """Measures the v3 API of our program beside etcd 3.5 on the same machine, in one run, and prints
-ratios: one and three members, on a disk and in memory. Unary calls are driven by Tests/LoadGenerator, or
-by h2load with BENCH_GENERATOR=h2load; watches and keep-alives by the small generator in v3load.py. The two programs take
-turns within every line of the table, so that a noisy machine hurts both. Started by
-scripts/bench.sh v3."""
+ratios: one and three members, on a disk and in memory. Driven by Tests/LoadGenerator; unary calls by
+h2load with BENCH_GENERATOR=h2load. The two programs take turns within every line of the table, so that
+a noisy machine hurts both. Started by scripts/bench.sh v3."""
 
 import array
 import os
@@ -21,7 +20,6 @@ sys.path.insert(0, str(HERE.parent / "IntegrationTests"))
 import harness  # noqa: E402 (the harness of the integration tests)
 import v3_content  # noqa: E402
 import v3_reference  # noqa: E402
-import v3load  # noqa: E402
 from v3_cases import op_get, op_put, when  # noqa: E402
 from v3_client import Client  # noqa: E402
 from v3_messages import METHODS, build  # noqa: E402
@@ -31,7 +29,8 @@ REPEATS = int(os.environ.get("BENCH_REPEATS", "1"))
 SIZES = [int(n) for n in os.environ.get("BENCH_MEMBERS", "1 3").split()]
 DISK = os.environ.get("BENCH_DISK_DIR", str(harness.ROOT / ".build/bench"))
 PLACES = {"disk": DISK, "memory": "/dev/shm"}
-LOAD_GENERATOR = os.environ.get("BENCH_GENERATOR", "h2load")
+LOAD_GENERATOR = os.environ["LOAD_GENERATOR"]
+CALL_GENERATOR = os.environ.get("BENCH_GENERATOR", "own")
 CHOSEN = os.environ.get("BENCH_PLACES", "disk memory").split()
 KEY, VALUE = "k" * 32, "v" * 256
 # Keys of a range of 1000.
@@ -55,8 +54,9 @@ UNARY = {
                      "success": [op_put(KEY, VALUE), op_get(KEY)]}, 10, 10)],
     "mixed": [("Range", RANGE, 8, 10), (*PUT, 2, 10)],
 }
-STREAMS = {"watch 1 key": v3load.one_key, "watch 10k keys": v3load.many_keys,
-           "keep-alive": v3load.keep_alive}
+# name: scenario of the load generator.
+STREAMS = {"watch 1 key": "one-key", "watch 10k keys": "many-keys", "keep-alive": "keep-alive"}
+SETUP_SECONDS = 60
 OPERATIONS = [name.strip() for name in os.environ.get(
     "BENCH_OPERATIONS", ",".join([*UNARY, *STREAMS])).split(",")]
 
@@ -115,19 +115,31 @@ class Side:
 
     def measure(self, operation):
         self.forget_peak()
-        if operation in STREAMS:
-            # Setting up thousands of watches is not part of what is measured.
-            count, seconds, p99, cpu = STREAMS[operation](self.leader, SECONDS, self.cpu_seconds)
-        else:
-            before = self.cpu_seconds()
-            count, seconds, p99 = drive(self.leader, UNARY[operation])
-            cpu = self.cpu_seconds() - before
+        drives = stream if operation in STREAMS else drive
+        count, seconds, p99, cpu = drives(
+            self.leader, {**UNARY, **STREAMS}[operation], self.cpu_seconds)
         rss = max(member.memory_kib("VmHWM") for member in self.cluster.members) / 1024
         return Sample(count / seconds, p99, cpu * 100_000 / max(count, 1), rss)
 
 
-def drive(member, loads):
-    """The generator for each kind of request, side by side: answers, seconds, p99 in milliseconds."""
+def stream(member, scenario, cpu_of):
+    """Events or keep-alives, seconds, p99 in milliseconds, CPU seconds. Setting up thousands of watches
+    is not part of what is measured: the generator waits when it is ready."""
+    with tempfile.NamedTemporaryFile() as log, subprocess.Popen(
+            [LOAD_GENERATOR, *map(str, member.address), f"{SECONDS:g}", log.name, scenario],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True) as generator:
+        ready = generator.stdout.readline()
+        before = cpu_of()
+        out, errors = generator.communicate("\n" if ready else "", SECONDS + SETUP_SECONDS)
+        cpu = cpu_of() - before
+        assert generator.returncode == 0, errors
+        count, seconds = out.split()
+        return int(count), float(seconds), p99_of([latencies(log.name)]), cpu
+
+
+def drive(member, loads, cpu_of):
+    """The same for calls, with a generator for each kind side by side."""
     before = connections(member)
     for method, fields, *_ in loads:
         # A generator has no word for an error of gRPC: one call beforehand shows that this is none.
@@ -137,6 +149,7 @@ def drive(member, loads):
     # A lone client is to be alone.
     harness.eventually(lambda: connections(member) <= before, 10, "the end of these connections")
     results = []
+    before = cpu_of()
     with tempfile.TemporaryDirectory() as place:
         threads = [threading.Thread(target=lambda n=n, load=load: results.append(
             generate(member, f"{place}/{n}", *load))) for n, load in enumerate(loads)]
@@ -144,10 +157,22 @@ def drive(member, loads):
             thread.start()
         for thread in threads:
             thread.join()
+    cpu = cpu_of() - before
     assert len(results) == len(loads), "a load did not run"
-    times = sorted(time for _, latencies in results for time in latencies)
-    p99 = times[int(len(times) * 0.99)] / 1000 if times else 0.0
-    return sum(count for count, _ in results), SECONDS, p99
+    return (sum(count for count, _ in results), SECONDS, p99_of(times for _, times in results), cpu)
+
+
+def p99_of(parts):
+    """In milliseconds."""
+    times = sorted(time for part in parts for time in part)
+    return times[int(len(times) * 0.99)] / 1000 if times else 0.0
+
+
+def latencies(path):
+    times = array.array("I")
+    with open(path, "rb") as log:
+        times.frombytes(log.read())
+    return times
 
 
 def connections(member):
@@ -164,19 +189,17 @@ def generate(member, path, method, fields, connections, streams):
     data = build(method.request, fields).SerializeToString()
     with open(path, "wb") as file:
         file.write(b"\0" + len(data).to_bytes(4, "big") + data)
-    run = h2load if LOAD_GENERATOR == "h2load" else own
+    run = h2load if CALL_GENERATOR == "h2load" else own
     return run(member, path, method.path, connections, streams)
 
 
 def own(member, path, target, connections, streams):
     done = subprocess.run(
-        [LOAD_GENERATOR, *map(str, member.address), target, path, str(connections), str(streams),
-         f"{SECONDS:g}", path + ".log"], capture_output=True, text=True, timeout=SECONDS + 60)
+        [LOAD_GENERATOR, *map(str, member.address), f"{SECONDS:g}", path + ".log", "calls", target,
+         path, str(connections), str(streams)],
+        capture_output=True, text=True, timeout=SECONDS + SETUP_SECONDS)
     assert done.returncode == 0, done.stderr
-    times = array.array("I")
-    with open(path + ".log", "rb") as log:
-        times.frombytes(log.read())
-    return int(done.stdout), times
+    return int(done.stdout.split()[0]), latencies(path + ".log")
 
 
 def h2load(member, path, target, connections, streams):

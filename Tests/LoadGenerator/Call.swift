@@ -1,30 +1,55 @@
 //  The bytes of a call, framed beforehand.
 
-/// The bytes of a call: the first on a connection puts its fields into the server's table, all
+/// A call with one request. The first on a connection puts its fields into the server's table, all
 /// others refer to them, as clients of gRPC do.
 struct Call {
-    var first: [UInt8]
-    var further: [UInt8]
-    var bodyCount: Int
+    private var first: [UInt8]
+    private var further: [UInt8]
+    let bodyCount: Int
 
+    /// `body` is a message with its prefix.
     init(authority: String, path: String, body: [UInt8]) {
-        func literal(_ name: [UInt8], _ value: String) -> [UInt8] {
-            precondition(value.utf8.count < 127)
-            return name + [UInt8(value.utf8.count)] + Array(value.utf8)
-        }
-        let te: [UInt8] = [0x40, 2] + Array("te".utf8)
-        // POST and http, then fields with names of the static table; the last has a new name.
-        let block =
-            [0x83, 0x86] + literal([0x44], path) + literal([0x41], authority)
-            + literal([0x5F], "application/grpc") + literal([0x7A], "etcd-bench")
-            + literal(te, "trailers")
+        let data = framed(FrameKind.data, 1, 0, body)
         // The table's newest entry is 62.
         let known: [UInt8] = [0x83, 0x86, 0x80 | 66, 0x80 | 65, 0x80 | 64, 0x80 | 63, 0x80 | 62]
-        let data = frame(FrameKind.data, 1, 0, body)
-        first = frame(FrameKind.headers, 4, 0, block) + data
-        further = frame(FrameKind.headers, 4, 0, known) + data
+        first = framed(FrameKind.headers, 4, 0, fields(authority, path, isKept: true)) + data
+        further = framed(FrameKind.headers, 4, 0, known) + data
         bodyCount = body.count
     }
+
+    func append(to output: inout [UInt8], on stream: Int, isFirst: Bool) {
+        let begin = output.count
+        output += isFirst ? first : further
+        setStream(stream, at: begin, in: &output)
+        setStream(stream, at: output.count - 9 - bodyCount, in: &output)
+    }
+}
+
+/// The head of a call with many requests.
+func head(authority: String, path: String, on stream: Int) -> [UInt8] {
+    framed(FrameKind.headers, 4, stream, fields(authority, path, isKept: false))
+}
+
+func setStream(_ stream: Int, at begin: Int, in output: inout [UInt8]) {
+    for position in 0..<4 {
+        output[begin + 5 + position] = UInt8(truncatingIfNeeded: stream >> (24 - 8 * position))
+    }
+}
+
+/// The fields of a call, which the server keeps in its table or does not.
+private func fields(_ authority: String, _ path: String, isKept: Bool) -> [UInt8] {
+    func literal(_ name: Int, _ value: String) -> [UInt8] {
+        precondition(value.utf8.count < 127)
+        // Names of the static table, in the first byte if they fit.
+        let first: [UInt8] =
+            isKept ? [0x40 | UInt8(name)] : name < 15 ? [UInt8(name)] : [15, UInt8(name - 15)]
+        return first + [UInt8(value.utf8.count)] + Array(value.utf8)
+    }
+    let te: [UInt8] = [isKept ? 0x40 : 0, 2] + Array("te".utf8)
+    // POST and http, then the path, authority, content-type and user-agent.
+    return [0x83, 0x86] + literal(4, path) + literal(1, authority)
+        + literal(31, "application/grpc") + literal(58, "etcd-bench")
+        + te + [8] + Array("trailers".utf8)
 }
 
 enum FrameKind {
@@ -37,7 +62,7 @@ enum FrameKind {
     static let window: UInt8 = 8
 }
 
-func frame(_ kind: UInt8, _ flags: UInt8, _ stream: Int, _ payload: [UInt8]) -> [UInt8] {
+func framed(_ kind: UInt8, _ flags: UInt8, _ stream: Int, _ payload: [UInt8]) -> [UInt8] {
     var bytes: [UInt8] = []
     appendNumber(payload.count, bytes: 3, to: &bytes)
     bytes += [kind, flags]

@@ -1,11 +1,13 @@
-//  A generator of load for unary gRPC calls over HTTP/2, as lean as can be: one thread, requests
-//  framed once, answers only counted, so that on a small machine the cores are the servers'. h2load
-//  needs about as much for a call as a server here.
+//  A generator of load for gRPC over HTTP/2, as lean as can be: one thread, requests framed once,
+//  answers only counted, so that on a small machine the cores are the servers'. h2load needs about
+//  as much for a call as a server here.
 //
-//  Usage: load-generator HOST PORT PATH BODY CONNECTIONS STREAMS SECONDS LOG
+//  Usage: load-generator HOST PORT SECONDS LOG calls PATH BODY CONNECTIONS STREAMS
+//         load-generator HOST PORT SECONDS LOG one-key|many-keys|keep-alive
 //  BODY holds the framed message. Writes each latency in microseconds into LOG, 32 bits
-//  little-endian each, in the order of the answers, and prints how many calls were answered. A call
-//  that ends without a message has failed: the program says so and exits with 1.
+//  little-endian each, in the order of the answers, and prints how many operations there were and
+//  how many seconds they took. A call that ends without a message has failed: the program says so
+//  and exits with 1. The second form prints "ready" when all is set up, and begins after a line.
 
 import Glibc
 
@@ -22,7 +24,41 @@ struct LoadGenerator {
     }
 }
 
-func contents(of path: String) throws -> [UInt8] {
+private func run(_ words: [String]) throws {
+    let usage = Failure(
+        text: """
+            usage: load-generator HOST PORT SECONDS LOG calls PATH BODY CONNECTIONS STREAMS
+                   load-generator HOST PORT SECONDS LOG one-key|many-keys|keep-alive
+            """)
+    guard words.count >= 6, let port = UInt16(words[2]), let seconds = Double(words[3]) else {
+        throw usage
+    }
+    let scenario = Scenario(host: words[1], port: port, nanoseconds: UInt64(seconds * 1e9))
+    var times: [UInt32] = []
+    times.reserveCapacity(1 << 22)
+    let result: Result
+    switch words[5] {
+    case "calls":
+        guard words.count == 10, let connections = Int(words[8]), let streams = Int(words[9]) else {
+            throw usage
+        }
+        let call = Call(
+            authority: "\(words[1]):\(port)", path: words[6], body: try contents(of: words[7]))
+        result = try scenario.calls(call, connections, streams, &times)
+    case "one-key": result = try scenario.oneKey(&times)
+    case "many-keys": result = try scenario.manyKeys(&times)
+    case "keep-alive": result = try scenario.keepAlive(&times)
+    default: throw usage
+    }
+    guard let log = fopen(words[4], "wb") else {
+        throw Failure(text: "\(words[4]) can't be written")
+    }
+    _ = times.withUnsafeBytes { fwrite($0.baseAddress, 1, $0.count, log) }
+    fclose(log)
+    print(result.count, Double(result.nanoseconds) / 1e9)
+}
+
+private func contents(of path: String) throws -> [UInt8] {
     guard let file = fopen(path, "rb") else { throw Failure(text: "\(path) can't be read") }
     defer { fclose(file) }
     var bytes = [UInt8](repeating: 0, count: 1 << 20)
@@ -30,44 +66,12 @@ func contents(of path: String) throws -> [UInt8] {
     return Array(bytes[..<count])
 }
 
-func run(_ words: [String]) throws {
-    guard words.count == 9, let port = UInt16(words[2]), let connections = Int(words[5]),
-        let streams = Int(words[6]), let seconds = Double(words[7])
-    else {
-        throw Failure(
-            text:
-                "usage: load-generator HOST PORT PATH BODY CONNECTIONS STREAMS SECONDS LOG"
-        )
-    }
-    let call = Call(
-        authority: "\(words[1]):\(port)", path: words[3], body: try contents(of: words[4]))
-    let all = try (0..<connections).map { _ in
-        try Connection(host: words[1], port: port, call: call, streams: streams)
-    }
-    var watched = all.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-    var times: [UInt32] = []
-    times.reserveCapacity(1 << 22)
-    let end = now() + UInt64(seconds * 1e9)
-    for connection in all {
-        connection.fill(now())
-        try connection.flush()
-    }
-    var time = now()
-    while time < end {
-        guard poll(&watched, nfds_t(watched.count), 10_000) > 0 else {
-            throw Failure(text: "no answer within ten seconds")
-        }
-        for (position, connection) in all.enumerated() where watched[position].revents != 0 {
-            try connection.read(&times)
-            time = now()
-            connection.fill(time)
-            try connection.flush()
-        }
-    }
-    guard let log = fopen(words[8], "wb") else {
-        throw Failure(text: "\(words[8]) can't be written")
-    }
-    _ = times.withUnsafeBytes { fwrite($0.baseAddress, 1, $0.count, log) }
-    fclose(log)
-    print(times.count)
+func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+struct Failure: Error {
+    var text: String
 }
