@@ -38,6 +38,7 @@ extension HTTPRouter {
             return
         }
         if surface == .clients, settings.servesV2, path.prefix(8) == HTTPRouter.authPath,
+            path.count > 8, path[8] == UInt8(ascii: "/"),
             auth.serve(exchange, path: path.dropFirst(8), body: bytes(of: body))
         {
             return

@@ -54,6 +54,8 @@ final class V2WatchWaiter: EdgeWaiter {
 
     /// The head of the answer is out: now the body may follow.
     func started() {
+        // Whoever was found to be gone when the head was sent will not close it again.
+        guard responder.isOpen else { return release() }
         backlogMax = Limits.v2StreamBacklogMax + backlog.count
         responder.onClose = { self.release() }
         responder.onWritable = { self.flush() }

@@ -48,7 +48,7 @@ final class HTTP1Exchange: HTTPResponder {
         let allowsBody = HTTPStatus.allowsBody(status)
         let count = body.readableBytes
         if allowsBody, !isHEAD, count > HTTPServerLimits.statedLengthMax {
-            start(status: status, headers: headers)
+            startStream(status, headers, session)
             write(body)
             finish()
             return
@@ -71,6 +71,11 @@ final class HTTP1Exchange: HTTPResponder {
 
     func start(status: Int, headers: HTTPHeaders) {
         guard let session, state == .waiting else { return }
+        startStream(status, headers, session)
+        session.exchangeStarted()
+    }
+
+    private func startStream(_ status: Int, _ headers: HTTPHeaders, _ session: HTTP1Session) {
         state = .streaming
         let hasBody = HTTPStatus.allowsBody(status) && !isHEAD
         let length = HTTPStatus.allowsBody(status) ? headers.statedLength : nil
@@ -81,7 +86,6 @@ final class HTTP1Exchange: HTTPResponder {
             length.map { .length($0) } ?? (isChunked ? .chunked : .none)
         let head = head(status, headers, framing, session)
         session.write(for: self) { $0.writeHead(head, date: loop.date()) }
-        session.exchangeStarted()
     }
 
     func write(_ part: ByteBuffer) {

@@ -68,7 +68,6 @@ struct HTTP1HeadParser {
     var isChunked = false
     var wantsClose = false
     var wantsKeepAlive = false
-    var hasExpect = false
     var refusal: HTTP1Refusal?
 
     static func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTP1Refusal) -> HTTP1Head {

@@ -11,6 +11,9 @@ struct HTTP1Queue {
 
     var count: Int { first == nil ? 0 : others.count + 1 }
 
+    /// Of answers whose turn has not come.
+    var heldBytes: Int { others.reduce(0) { $0 + $1.held.readableBytes } }
+
     var last: HTTP1Exchange? { others.isEmpty ? first : others.last }
 
     mutating func append(_ exchange: HTTP1Exchange) {

@@ -47,7 +47,10 @@ struct HTTP1ResponseHead {
                 fields = sorted()
                 isSorted = true
             case .tooLong:
-                fieldBytes = headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+                // The status line is out already when the room that is left is looked at.
+                fieldBytes = headers.reduce(Self.fixedBytes) {
+                    $0 + $1.name.utf8.count + $1.value.utf8.count + 4
+                }
             }
         }
     }

@@ -60,6 +60,7 @@ extension HTTP1Session {
     private var mayParseHead: Bool {
         !isDraining && !hasExclusive && channelIsWritable
             && exchanges.count < Limits.httpPipelinedRequestsMax
+            && exchanges.heldBytes < HTTPServerLimits.outputHighWater
     }
 
     /// Reading goes on while nothing is left to be worked off, so that a leaving client is noticed.

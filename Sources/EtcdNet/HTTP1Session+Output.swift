@@ -118,7 +118,11 @@ extension HTTP1Session {
             if exchanges.isEmpty { bodyOwnerAnswered(keepAlive: front.keepAlive) }
             giveTurnToFirst()
         }
-        if exchanges.isEmpty { hasExclusive = false }
+        if exchanges.isEmpty {
+            hasExclusive = false
+            // The answer may have begun before it was known that nothing more would be read.
+            if case .stopped = phase { closeAfterFlush(lingering: true) }
+        }
         process()
     }
 

@@ -64,8 +64,19 @@ extension HTTP2Exchange {
             collected.writeBytes(bytes)
             body = .collector(collected, maximum: maximum)
         case .sink:
-            waitingParts.append(ByteBuffer(bytes: bytes))
+            keep(bytes)
             feedSink()
+        }
+    }
+
+    /// Small parts are joined: a frame may hold a single byte.
+    private func keep(_ bytes: UnsafeRawBufferPointer) {
+        guard let last = waitingParts.last, last.readableBytes < HTTP2Limits.joinedPartBytes else {
+            waitingParts.append(ByteBuffer(bytes: bytes))
+            return
+        }
+        _ = waitingParts.modify(waitingParts.index(before: waitingParts.endIndex)) {
+            $0.writeBytes(bytes)
         }
     }
 
@@ -93,23 +104,36 @@ extension HTTP2Exchange {
     }
 
     /// One part at a time; the client may send more only for what the sink has taken.
+    ///
+    /// A sink that takes a part at once answers before `whenComplete` returns: the loop goes on
+    /// then, and does not grow the stack by a level for every part that waits.
     private func feedSink() {
-        guard !sinkIsBusy, case .sink(let sink) = body else { return }
-        guard let part = waitingParts.popFirst() else {
-            if requestHasEnded { complete(sink) }
-            return
-        }
-        sinkIsBusy = true
-        let count = part.readableBytes
-        sink.receive(part).hop(to: loop.eventLoop).assumeIsolated().whenComplete { _ in
-            self.sinkIsBusy = false
-            if let session = self.session {
-                session.consume(count, self.id)
-                session.flushSoon()
-                guard self.mayHold(sink.heldBytes) else { return self.refuse(sink) }
+        guard !isFeeding else { return }
+        isFeeding = true
+        defer { isFeeding = false }
+        while !sinkIsBusy, case .sink(let sink) = body {
+            guard let part = waitingParts.popFirst() else {
+                if requestHasEnded { complete(sink) }
+                return
             }
-            self.feedSink()
+            sinkIsBusy = true
+            bytesInSink = part.readableBytes
+            sink.receive(part).hop(to: loop.eventLoop).assumeIsolated().whenComplete { _ in
+                self.sinkHasTaken(sink)
+            }
         }
+    }
+
+    private func sinkHasTaken(_ sink: any HTTPBodySink) {
+        let count = bytesInSink
+        sinkIsBusy = false
+        bytesInSink = 0
+        if let session {
+            session.consume(count, id)
+            session.flushSoon()
+            guard mayHold(sink.heldBytes) else { return refuse(sink) }
+        }
+        feedSink()
     }
 
     /// The connection holds too much of its client's requests. An answer that has begun cannot say

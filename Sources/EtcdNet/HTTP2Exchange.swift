@@ -21,6 +21,9 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
     /// Parts that wait for a busy sink.
     var waitingParts = CircularBuffer<ByteBuffer>(initialCapacity: 0)
     var sinkIsBusy = false
+    /// Size of the part that a busy sink has not taken yet.
+    var bytesInSink = 0
+    var isFeeding = false
 
     // The answer.
     private var parts = CircularBuffer<ByteBuffer>(initialCapacity: 0)
@@ -117,7 +120,9 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
 
     override func requestEnded() { finishBody() }
 
-    override var abandonedBytes: Int { waitingParts.reduce(0) { $0 + $1.readableBytes } }
+    override var abandonedBytes: Int {
+        waitingParts.reduce(bytesInSink) { $0 + $1.readableBytes }
+    }
 
     // MARK: Sending
 
@@ -125,7 +130,7 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
     private func append(_ part: ByteBuffer) {
         unsentBytes += part.readableBytes
         if part.readableBytes < 1_024, let last = parts.last, last.readableBytes < 8_192 {
-            parts[parts.index(before: parts.endIndex)].writeImmutableBuffer(part)
+            _ = parts.modify(parts.index(before: parts.endIndex)) { $0.writeImmutableBuffer(part) }
         } else {
             parts.append(part)
         }

@@ -22,6 +22,8 @@ enum HTTP2Limits {
     static let resetsPerSecond = 500
     /// Bytes that the library works on before the connection's allowances are looked at.
     static let sliceBytes = 16 << 10
+    /// Parts of a body that wait for a slow handler are joined up to this size.
+    static let joinedPartBytes = 16 << 10
     /// Unsent body bytes of one stream at which `isWritable` turns false, and true again.
     static let streamHighWater = 256 << 10
     static let streamLowWater = 64 << 10

@@ -24,8 +24,6 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
     private var exchange: (any HTTPClientExchange)?
     private var hasHead = false
     private var keepsAlive = false
-    /// Exchanges that ran to their end here.
-    private(set) var exchanges = 0
     /// Called when an exchange ended and the connection can carry another.
     var onIdle: ((HTTPClientConnection) -> Void)?
     /// Called when the connection closed while it carried nothing.
@@ -120,7 +118,6 @@ final class HTTPClientConnection: ChannelInboundHandler, RemovableChannelHandler
             exchange.body(part)
         case .end:
             self.exchange = nil
-            exchanges += 1
             reads = true
             if keepsAlive, channel.isActive, let onIdle {
                 // First, so that what follows from the answer finds the connection free.

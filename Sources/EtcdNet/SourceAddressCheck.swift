@@ -56,7 +56,8 @@ struct SourceAddressCheck: Sendable {
                 found.pointee.ai_addr, found.pointee.ai_addrlen, &buffer, socklen_t(buffer.count),
                 nil, 0, NI_NAMEREQD) == 0
         else { return nil }
-        let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self)
+        let name = String(
+            decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return name.hasSuffix(".") ? String(name.dropLast()) : name
     }
 
@@ -75,7 +76,9 @@ struct SourceAddressCheck: Sendable {
                 socklen_t(buffer.count), nil, 0, NI_NUMERICHOST) == 0
             {
                 addresses.insert(
-                    String(decoding: buffer.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self))
+                    String(
+                        decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
+                        as: UTF8.self))
             }
             next = entry.pointee.ai_next
         }

@@ -61,10 +61,10 @@ package struct PeerHTTPHandler: HTTPHandler {
         }
         switch path {
         case .message, .snapshot:
-            rememberSender(head)
             if let refusal = transport.identity.incompatibility(of: head.headers) {
                 reply(responder).error(412, refusal)
             } else {
+                rememberSender(head)
                 // A snapshot that is welcome is streamed and does not come here.
                 receive(body, reply(responder))
             }
