@@ -149,6 +149,7 @@ extension AuthStore {
         _ request: AuthRoleGrantPermissionRequest, in backend: Backend
     ) throws(AuthError) {
         guard let permission = request.perm else { throw .permissionNotGiven }
+        guard AuthStore.holdsKeys(permission) else { throw .invalidManagement }
         try state.withLock { state throws(AuthError) in
             guard var role = state.roles[Bytes(request.name)] else { throw .roleNotFound }
             // As in etcd, only the first permission of a key is compared: another range of the
@@ -167,6 +168,13 @@ extension AuthStore {
             AuthStore.set(role, Bytes(request.name), &state, backend)
             bump(&state, backend)
         }
+    }
+
+    /// Some key, or a range that is not empty.
+    private static func holdsKeys(_ permission: Permission) -> Bool {
+        if permission.key.isEmpty { return false }
+        let end = permission.rangeEnd
+        return end.isEmpty || end == Bytes([0]) || end > permission.key
     }
 
     package func revokePermission(

@@ -3,6 +3,7 @@
 
 package import EtcdBackend
 package import EtcdProto
+import Protobuf
 package import RuntimeCore
 import Synchronization
 
@@ -15,6 +16,17 @@ package struct AuthInfo: Sendable, Hashable {
     package init(username: String = "", revision: UInt64 = 0) {
         self.username = username
         self.revision = revision
+    }
+}
+
+/// A row of the database that is no user or role.
+package struct UnreadableAuthRecord: Error, CustomStringConvertible {
+    let kind: String
+    let name: String
+    let cause: ProtobufError
+
+    package var description: String {
+        "the \(kind) \(name) in the database cannot be read: \(cause)"
     }
 }
 
@@ -62,7 +74,9 @@ package final class AuthStore: Sendable {
 
     /// Replaces everything by what the database holds; tokens are gone. A new database gets
     /// revision 1.
-    package func recover(from backend: Backend) {
+    ///
+    /// - Throws: when a user or a role cannot be read: without it others would have other rights.
+    package func recover(from backend: Backend) throws(UnreadableAuthRecord) {
         var found = State()
         found.isEnabled = backend.get(AuthStore.settings, key: AuthStore.enabledKey) == Bytes([1])
         if let bytes = backend.get(AuthStore.settings, key: AuthStore.revisionKey),
@@ -70,18 +84,8 @@ package final class AuthStore: Sendable {
         {
             found.revision = bytes.array.reduce(0) { $0 << 8 | UInt64($1) }
         }
-        backend.scan(AuthStore.users, from: .empty, to: nil) { key, value in
-            if let user = try? User(decoding: Bytes(Array(value))) {
-                found.users[Bytes(Array(key))] = user
-            }
-            return true
-        }
-        backend.scan(AuthStore.roles, from: .empty, to: nil) { key, value in
-            if let role = try? AuthRole(decoding: Bytes(Array(value))) {
-                found.roles[Bytes(Array(key))] = role
-            }
-            return true
-        }
+        found.users = try AuthStore.all(AuthStore.users, "user", in: backend)
+        found.roles = try AuthStore.all(AuthStore.roles, "role", in: backend)
         if found.revision == 0 {
             found.revision = 1
             AuthStore.write(revision: 1, to: backend)
@@ -91,6 +95,25 @@ package final class AuthStore: Sendable {
             state = recovered
             publish(state)
         }
+    }
+
+    private static func all<Record: ProtobufMessage>(
+        _ bucket: Bucket, _ kind: String, in backend: Backend
+    ) throws(UnreadableAuthRecord) -> [Bytes: Record] {
+        var found: [Bytes: Record] = [:]
+        var problem: UnreadableAuthRecord?
+        backend.scan(bucket, from: .empty, to: nil) { key, value in
+            let name = Bytes(Array(key))
+            do throws(ProtobufError) {
+                found[name] = try Record(decodingStored: Bytes(Array(value)))
+                return true
+            } catch {
+                problem = UnreadableAuthRecord(kind: kind, name: name.text, cause: error)
+                return false
+            }
+        }
+        if let problem { throw problem }
+        return found
     }
 
     /// Called with the lock held, after a change of what it shows.

@@ -39,7 +39,7 @@ struct KeyCoverage: Sendable, Hashable {
     }
 
     /// The wire form: no end is the key alone, a zero byte is everything from the key on. An empty
-    /// key or an inverted range is kept in roles, as in etcd, but holds no key.
+    /// key or an inverted range, which old members may have let into a role, holds no key.
     private static func span(_ key: Bytes, _ end: Bytes) -> Span? {
         if key.isEmpty { return nil }
         if end.isEmpty { return Span(start: key, end: Bytes(key.array + [0])) }

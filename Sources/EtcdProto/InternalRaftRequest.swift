@@ -74,10 +74,10 @@ package struct InternalRaftRequest: Sendable, Hashable {
     /// The number under which its proposer waits for it.
     package var id: UInt64 { ownID != 0 ? ownID : header?.id ?? 0 }
 
-    /// Requests inside are slices of `bytes`.
+    /// Of a log entry. Requests inside are slices of `bytes`.
     package init(decoding bytes: Bytes) throws(ProtobufError) {
         self.init(header: nil, kind: .other(field: 0, .empty))
-        var reader = MessageReader(bytes)
+        var reader = MessageReader(bytes, .stored)
         reader.next()
         while reader.number != 0 {
             switch reader.number {
@@ -269,11 +269,21 @@ package enum EntryPayload: Sendable, Hashable {
     case v2(V2Request)
     case internalRequest(InternalRaftRequest)
 
-    /// The union first, then the bare request. No bare request reads as a union, because the name
-    /// of its method is no message.
+    /// A union, or a bare request of the v2 API.
+    ///
+    /// - Throws: when it is neither; an entry that cannot be read must not pass for one without
+    ///   effect, since it has one on other members.
     package static func decode(_ data: Bytes) throws(ProtobufError) -> EntryPayload {
         if data.isEmpty { return .empty }
-        if startsLikeV2(data) { return .v2(try V2Request(decoding: data)) }
+        guard let method = methodOfBareRequest(data) else {
+            return .internalRequest(try InternalRaftRequest(decoding: data))
+        }
+        // The usual case without a failed attempt.
+        if method.count <= 6, V2Method(method) != .other {
+            return .v2(try V2Request(decoding: data))
+        }
+        // A union may begin alike, with its own id and a v2 request inside; the name of a method is
+        // no message.
         do throws(ProtobufError) {
             return .internalRequest(try InternalRaftRequest(decoding: data))
         } catch {
@@ -282,12 +292,12 @@ package enum EntryPayload: Sendable, Hashable {
         }
     }
 
-    /// The usual case without a failed attempt: id, then a method that everybody knows.
-    private static func startsLikeV2(_ data: Bytes) -> Bool {
+    /// Bare requests begin with id and method, written even when they are empty.
+    private static func methodOfBareRequest(_ data: Bytes) -> Bytes? {
         var reader = ProtobufReader(data)
         guard (try? reader.next()) == 1, (try? reader.unsigned()) != nil,
-            (try? reader.next()) == 2, let name = try? reader.bytes()
-        else { return false }
-        return name.count <= 6 && V2Method(name) != .other
+            (try? reader.next()) == 2
+        else { return nil }
+        return try? reader.bytes()
     }
 }

@@ -8,9 +8,21 @@ package import RuntimeCore
 /// The current field waits until its message offers a place for it, so that fields in ascending
 /// order, as everybody writes them, take one visit of the message.
 package struct MessageReader: FieldVisitor {
+    /// What is taken for a message.
+    enum Manner {
+        /// What clients and peers send.
+        case strict
+        /// What a member has written into its log or database: it counts as it stands, and Go's
+        /// members take any bytes for text. What is not UTF-8 is repaired, alike on every member.
+        case stored
+    }
+
     /// Messages inside messages. A transaction inside a transaction counts twice; the default
-    /// bound of operations allows 128 of them. Deeper ones would endanger the stack.
+    /// bound of operations allows 128 of them, higher settings up to this many. Deeper ones would
+    /// endanger the stack.
     package static let depthMax = 300
+    /// The log wraps a request once more, and a Go member may have accepted what is deeper.
+    private static let storedDepthMax = 1_000
 
     private let bytes: Bytes
     private var position: Int
@@ -20,10 +32,12 @@ package struct MessageReader: FieldVisitor {
     private(set) var number = 0
     private var wireType = ProtobufWireType.varint
     private var depth = 0
+    private let manner: Manner
     /// The first one. Nothing is read after it.
     private(set) var failure: ProtobufError?
 
-    init(_ bytes: Bytes) {
+    init(_ bytes: Bytes, _ manner: Manner = .strict) {
+        self.manner = manner
         self.bytes = bytes
         position = bytes.start
         end = bytes.end
@@ -196,6 +210,7 @@ package struct MessageReader: FieldVisitor {
         if let text = content.withUnsafeBytes({ String(validating: $0, as: UTF8.self) }) {
             return text
         }
+        if manner == .stored { return content.text }
         fail(.invalidText(field: field))
         return ""
     }
@@ -203,7 +218,7 @@ package struct MessageReader: FieldVisitor {
     @inline(__always)
     private mutating func take<M: ProtobufMessage>(_ message: inout M) {
         let length = takeLength()
-        guard depth < MessageReader.depthMax else { return fail(.nestedTooDeeply) }
+        guard depth < depthMax else { return fail(.nestedTooDeeply) }
         let outer = end
         end = position + length
         depth += 1
@@ -211,6 +226,10 @@ package struct MessageReader: FieldVisitor {
         depth -= 1
         end = outer
         next()
+    }
+
+    private var depthMax: Int {
+        manner == .strict ? MessageReader.depthMax : MessageReader.storedDepthMax
     }
 
     mutating func takeMessage<M: ProtobufMessage>(_ type: M.Type) -> M {

@@ -11,8 +11,17 @@ extension ProtobufMessage {
     }
 
     package static func decode(_ bytes: Bytes) throws(ProtobufError) -> Self {
+        try message(from: MessageReader(bytes))
+    }
+
+    package static func decode(stored bytes: Bytes) throws(ProtobufError) -> Self {
+        try message(from: MessageReader(bytes, .stored))
+    }
+
+    @inline(__always)
+    private static func message(from reader: MessageReader) throws(ProtobufError) -> Self {
         var message = Self()
-        var reader = MessageReader(bytes)
+        var reader = reader
         reader.fill(&message)
         if let failure = reader.failure { throw failure }
         return message

@@ -27,6 +27,9 @@ package protocol ProtobufMessage: Sendable, Hashable {
 
     /// `bytes` fields of the message are slices of `bytes`.
     static func decode(_ bytes: Bytes) throws(ProtobufError) -> Self
+    /// The same for a record of the database, which any member may have written: text that is not
+    /// UTF-8 is repaired.
+    static func decode(stored bytes: Bytes) throws(ProtobufError) -> Self
     /// Bytes of the binary form.
     func measure() -> Int
     /// Writes the binary form into a buffer of exactly `measure()` bytes.
@@ -42,6 +45,11 @@ package protocol ProtobufMessage: Sendable, Hashable {
 
 extension ProtobufMessage {
     package init(decoding bytes: Bytes) throws(ProtobufError) { self = try Self.decode(bytes) }
+
+    /// Of a record of the database.
+    package init(decodingStored bytes: Bytes) throws(ProtobufError) {
+        self = try Self.decode(stored: bytes)
+    }
 
     package var encodedSize: Int { measure() }
 

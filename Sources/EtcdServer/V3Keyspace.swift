@@ -20,6 +20,8 @@ package final class V3Views: Sendable {
     package let quota: SpaceQuota
     package let metrics = V3Metrics()
     private let downgradeState = Mutex(DowngradeState())
+    /// Watch streams whose end found no place in the queue of the apply role.
+    private let lostCloses = Mutex<[UInt64]>([])
 
     init(
         reader: StoreReader, backend: BackendViews, lessor: Lessor, alarms: Alarms,
@@ -36,6 +38,15 @@ package final class V3Views: Sendable {
     package var downgrade: DowngradeState { downgradeState.withLock { $0 } }
 
     func set(_ downgrade: DowngradeState) { downgradeState.withLock { $0 = downgrade } }
+
+    func noteLostClose(of stream: UInt64) { lostCloses.withLock { $0.append(stream) } }
+
+    func takeLostCloses() -> [UInt64] {
+        lostCloses.withLock { streams in
+            defer { streams = [] }
+            return streams
+        }
+    }
 }
 
 /// Owned by the apply role; made before the roles start and handed over.
@@ -134,7 +145,7 @@ package final class V3Keyspace {
             reader: store.reader, backend: backend.views, lessor: lessor, alarms: alarms,
             auth: auth, quota: SpaceQuota(setting: settings.quotaBytes))
         mark = AppliedMark()
-        auth.recover(from: backend)
+        try auth.recover(from: backend)
         try recoverSideState()
         installHook()
     }
@@ -196,7 +207,7 @@ package final class V3Keyspace {
         store.willReplace()
         try backend.replaceFile(with: path)
         // Before its keys: nobody is to read them by the rules of the past.
-        auth.recover(from: backend)
+        try auth.recover(from: backend)
         try store.restore()
         hub.replaceHistory(store.reader)
         confState = metadata.confState

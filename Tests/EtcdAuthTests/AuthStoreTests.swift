@@ -20,7 +20,7 @@ private final class Fixture {
         backend = try Backend.open(
             path: "\(directory)/db", in: files, buckets: AuthStore.buckets,
             settings: Backend.Settings())
-        auth.recover(from: backend)
+        try auth.recover(from: backend)
     }
 
     deinit {
@@ -271,7 +271,7 @@ struct AuthStoreTests {
         try fixture.enable()
         try fixture.grant(.write, "k", "")
         let again = AuthStore()
-        again.recover(from: fixture.backend)
+        try again.recover(from: fixture.backend)
         #expect(again.isEnabled)
         #expect(again.revision == fixture.auth.revision)
         #expect(again.userNames == ["root", "u"])
