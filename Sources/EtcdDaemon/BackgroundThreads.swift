@@ -1,4 +1,4 @@
-//  The threads for work that blocks: copying a database, hashing it, reading snapshots.
+//  The threads for work that blocks: reading and copying databases, hashing, long answers.
 
 import NIOPosix
 import RuntimeCore

@@ -23,9 +23,12 @@ struct MemberParts: Sendable {
     let clock: SystemClock
     let mailboxes: RoleMailboxes
     let background: BackgroundThreads
-    /// Threads of their own for passwords: strangers can ask for any number of those, and a
-    /// database on its way to a member or into a backup must not stand in line with them.
-    let hashing = BackgroundThreads()
+    // Threads of their own for what takes long: a database on its way to a member or into a backup
+    // must not stand in line with it, nor one kind with another.
+    let passwords = BackgroundThreads()
+    /// Defragmentation, too.
+    let scans = BackgroundThreads(count: 1)
+    let reads = BackgroundThreads()
     let handler: RequestHandler
     let statistics: TransportStatistics
     let services: HTTPServices
@@ -50,8 +53,9 @@ struct MemberParts: Sendable {
         self.mailboxes = mailboxes
         self.background = background
         handler = replica.makeRequestHandler(
-            consensus: mailboxes.consensusPort, apply: mailboxes.applyPort, background: background,
-            hashing: hashing, connectivity: TransportConnectivity(transport: transport))
+            consensus: mailboxes.consensusPort, apply: mailboxes.applyPort,
+            pools: WorkPools(passwords: passwords, scans: scans, reads: reads),
+            connectivity: TransportConnectivity(transport: transport))
         statistics = TransportStatistics(
             transport: transport, status: replica.status, clock: clock)
         let httpMetrics = HTTPMetrics()

@@ -140,7 +140,7 @@ final class MemberService: Sendable {
             listeners: RoleWiring.Listeners(
                 loops: loops,
                 send: { MemberService.send($0, by: transport, databases: replica.databases) },
-                background: background,
+                background: parts.scans,
                 peers: { change in
                     switch change {
                     case .add(let member): transport.add(member)
@@ -301,8 +301,9 @@ final class MemberService: Sendable {
         parts.transport.stop()
         await listeners.drainPeers()
         parts.client.shutdown()
-        await parts.background.shutdown()
-        await parts.hashing.shutdown()
+        for threads in [parts.background, parts.passwords, parts.scans, parts.reads] {
+            await threads.shutdown()
+        }
         try? await parts.loops.shutdown()
         logger.info(
             "closed etcd server",

@@ -114,6 +114,7 @@ package enum ClusterService {
                     header: header(handler),
                     members: handler.clusterMembers(handler.members.list)))
         }
+        if let refusal = handler.refusalOfStranger(call.context) { return call.fail(refusal) }
         guard request.linearizable else { return answer() }
         call.wait(on: handler) { address in
             handler.linearizableBarrier(address: address)

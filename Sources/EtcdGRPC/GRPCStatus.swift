@@ -50,9 +50,6 @@ package struct GRPCStatus: Error, Sendable, Hashable {
                 + "(\(answerBytes) vs. \(Limits.answerBytesMax))")
     }
 
-    /// The code's name as Go writes it, which metrics and watch refusals show.
-    package var codeName: String { code.name }
-
     /// What Go prints for such an error: `rpc error: code = NotFound desc = …`.
     package var goText: String { "rpc error: code = \(code.name) desc = \(message)" }
 }

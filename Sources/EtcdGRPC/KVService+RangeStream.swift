@@ -19,7 +19,7 @@ extension KVService {
                 GRPCStatus(.unimplemented, "RangeStream does not support revision filters"))
         }
         call.waitToRead(
-            on: handler, handler.range(request, context: call.context),
+            on: handler, handler.range(request),
             read: { RangePortions(request, call, self.handler).begin() })
     }
 }

@@ -4,7 +4,8 @@ import EtcdMVCC
 import EtcdProto
 package import EtcdServer
 import NIOCore
-package import RuntimeCore
+import RuntimeCore
+import Synchronization
 
 /// A class, since every call refers to it until it is answered.
 package final class KVService: Sendable {
@@ -13,12 +14,8 @@ package final class KVService: Sendable {
     static let keysServedInline = 10_000
 
     let handler: RequestHandler
-    let background: any BackgroundPool
 
-    package init(handler: RequestHandler, background: any BackgroundPool) {
-        self.handler = handler
-        self.background = background
-    }
+    package init(handler: RequestHandler) { self.handler = handler }
 
     private static let name = "etcdserverpb.KV"
 
@@ -54,11 +51,13 @@ package final class KVService: Sendable {
             response: { if case .deleteRange(let response) = $0 { response } else { nil } })
     }
 
+    /// With `physical` the time limit is that of the change alone: what it makes superfluous may
+    /// take far longer to be deleted.
     @Sendable private func compact(
         _ request: CompactionRequest, _ call: V3Call<CompactionResponse>
     ) {
         call.waitForResult(
-            on: handler,
+            on: handler, isBoundUntilApplied: request.physical,
             { handler.compact(request, context: call.context, address: $0) },
             response: { if case .compaction(let response) = $0 { response } else { nil } })
     }
@@ -67,7 +66,7 @@ package final class KVService: Sendable {
 
     @Sendable private func range(_ request: RangeRequest, _ call: V3Call<RangeResponse>) {
         call.waitToRead(
-            on: handler, handler.range(request, context: call.context),
+            on: handler, handler.range(request),
             read: { self.readRange(request, call) })
     }
 
@@ -127,11 +126,24 @@ package final class KVService: Sendable {
         let loop = call.eventLoop
         let bound = NIOLoopBound(call, eventLoop: loop)
         let context = call.context
-        background.submit {
-            let outcome = read(context)
+        let interest = Interest()
+        call.onClose = { interest.end() }
+        let isTaken = handler.longReads.submit {
+            // Nobody may wait any more once its turn has come.
+            let outcome = interest.isAlive ? read(context) : .failure(.stopped)
             loop.execute { bound.value.answer(outcome) }
         }
+        if !isTaken { call.fail(.tooManyRequests) }
     }
+}
+
+/// Whether somebody still waits for what another thread does.
+private final class Interest: Sendable {
+    private let hasEnded = Atomic<Bool>(false)
+
+    var isAlive: Bool { !hasEnded.load(ordering: .relaxed) }
+
+    func end() { hasEnded.store(true, ordering: .relaxed) }
 }
 
 extension V3Call {

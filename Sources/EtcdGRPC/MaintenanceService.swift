@@ -17,6 +17,7 @@ package enum MaintenanceService {
     ) -> [V3Method] {
         var status = V3Method.unary(service, "Status", gateway: "/v3/maintenance/status") {
             (_: StatusRequest, call: V3Call<StatusResponse>) in
+            if let refusal = handler.refusalOfStranger(call.context) { return call.fail(refusal) }
             call.respond(handler.statusResponse())
         }
         status.isForLearners = true
@@ -44,7 +45,6 @@ package enum MaintenanceService {
                 guard isAllowed(call, handler) else { return }
                 call.waitUnnumbered(on: handler, timeoutMilliseconds: nil) { address in
                     handler.hash(address: address)
-                    return nil
                 } then: { reply in
                     guard case .v3(.success(.hash(let response))) = reply else {
                         return call.fail(.unknownMethod)
@@ -57,7 +57,6 @@ package enum MaintenanceService {
                 guard isAllowed(call, handler) else { return }
                 call.waitUnnumbered(on: handler, timeoutMilliseconds: nil) { address in
                     handler.hashKV(request, address: address)
-                    return nil
                 } then: { reply in
                     guard case .v3(.success(.hashKV(let response))) = reply else {
                         return call.fail(.unknownMethod)
@@ -72,7 +71,11 @@ package enum MaintenanceService {
         [
             .unary(service, "Alarm", gateway: "/v3/maintenance/alarm") {
                 (request: AlarmRequest, call: V3Call<AlarmResponse>) in
-                if request.action != .get, !isAllowed(call, handler) { return }
+                let refusal =
+                    request.action == .get
+                    ? handler.refusalOfStranger(call.context)
+                    : handler.refusalOfAdministration(call.context)
+                if let refusal { return call.fail(refusal) }
                 call.waitForResult(
                     on: handler,
                     { handler.alarm(request, context: call.context, address: $0) },

@@ -87,7 +87,7 @@ final class RecipeSession<Response: ProtobufMessage>: EdgeWaiter {
             case .failure(let error): self.fail(error)
             }
         }
-        switch handler.range(request, context: call.context) {
+        switch handler.range(request) {
         case .success(.now): read()
         case .success(.afterBarrier):
             switch handler.linearizableBarrier(address: begin { _ in read() }) {

@@ -4,6 +4,7 @@
 import EtcdEdge
 import EtcdProto
 package import EtcdServer
+import NIOCore
 
 extension V3Call {
     /// Hands a request to the replica and passes its reply to `body`. Failures are answered here,
@@ -12,14 +13,20 @@ extension V3Call {
     /// - Parameters:
     ///   - start: gets the address for the reply; returns the request's id or why there is none.
     ///   - body: answers the call. Gets `.v3(.success)` and everything else that is no failure.
+    ///   - isBoundUntilApplied: whether the time limit ends when the request is applied, although
+    ///     its reply may come later.
     package func wait(
-        on handler: RequestHandler,
+        on handler: RequestHandler, isBoundUntilApplied: Bool = false,
         _ start: (ReplyAddress) -> Result<RequestID, ServerError>,
         then body: @escaping (Reply) -> Void
     ) {
         let wait = ReplyWait(call: self, handler: handler, body: body)
-        switch start(wait.register()) {
-        case .success(let id): wait.id = id
+        let address =
+            isBoundUntilApplied ? wait.register(timeoutMilliseconds: nil) : wait.register()
+        switch start(address) {
+        case .success(let id):
+            wait.id = id
+            if isBoundUntilApplied { wait.endUnlessApplied() }
         case .failure(let error):
             wait.end()
             fail(error)
@@ -28,11 +35,11 @@ extension V3Call {
 
     /// For requests whose reply carries the response.
     package func waitForResult(
-        on handler: RequestHandler,
+        on handler: RequestHandler, isBoundUntilApplied: Bool = false,
         _ start: (ReplyAddress) -> Result<RequestID, ServerError>,
         response: @escaping (V3Result) -> Response?
     ) {
-        wait(on: handler, start) { reply in
+        wait(on: handler, isBoundUntilApplied: isBoundUntilApplied, start) { reply in
             if case .v3(.success(let result)) = reply, let response = response(result) {
                 self.respond(response)
             } else {
@@ -130,6 +137,16 @@ final class ReplyWait<Response: ProtobufMessage>: EdgeWaiter {
         self.token = token
         call.onClose = { self.forget() }
         return ReplyAddress(edge: call.edge, token: token)
+    }
+
+    /// Fails the call after the replica's time limit, unless the request has taken effect by then.
+    func endUnlessApplied() {
+        let limit = TimeAmount.milliseconds(Int64(handler.requestTimeoutMilliseconds))
+        call.eventLoop.assumeIsolated().scheduleTask(in: limit) {
+            guard self.token != nil, let id = self.id, self.handler.forget(id) else { return }
+            self.end()
+            self.call.fail(self.handler.errorAfterFullTimeout())
+        }
     }
 
     /// The call waits no more.

@@ -68,6 +68,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
             try wire.send(message)
             endpoint.counters.messageSent()
         } catch {
+            if endpoint.rules.isStreaming { endpoint.counters.messageUnsent() }
             interrupt(error)
         }
     }
@@ -79,6 +80,7 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
             try wire.send(Response.self, size: size, write)
             endpoint.counters.messageSent()
         } catch {
+            if endpoint.rules.isStreaming { endpoint.counters.messageUnsent() }
             interrupt(error)
         }
     }
@@ -129,10 +131,6 @@ package final class V3Call<Response: ProtobufMessage>: V3WireClient, EdgeWaiter,
 
     package func wireClosed() {
         let callback = onClose
-        // What it could not take when it went is lost.
-        if !isFinished, !wire.isWritable, endpoint.rules.isStreaming {
-            endpoint.counters.messageUnsent()
-        }
         guard end(.canceled) else { return }
         callback?()
     }

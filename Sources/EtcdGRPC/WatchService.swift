@@ -111,6 +111,9 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
     private func holdRequests() {
         holdsRequests = true
         call.holdRequests()
+        handle?.outbox.awaitRoom()
+        // There may be room again since it was looked at.
+        resumeRequests()
     }
 
     private func resumeRequests() {
@@ -150,14 +153,11 @@ private final class WatchStream: V3Receiver, EdgeWaiter {
 
     /// Why a client may not have a watch. The stream goes on.
     private static func reason(of error: ServerError) -> String {
-        let status = GRPCStatus(error)
-        let code =
-            switch status.code {
-            case .permissionDenied: "PermissionDenied"
-            case .unauthenticated: "Unauthenticated"
-            default: "InvalidArgument"
-            }
-        return "rpc error: code = \(code) desc = \(status.message)"
+        var status = GRPCStatus(error)
+        if status.code != .permissionDenied, status.code != .unauthenticated {
+            status.code = .invalidArgument
+        }
+        return status.goText
     }
 
     private func send(_ delivery: WatchDelivery) {

@@ -112,6 +112,12 @@ package final class WatchHub {
 
     // MARK: requests
 
+    /// A request of the stream's client has come: called once for each, before what it asks for.
+    package func received(from streamID: UInt64) {
+        guard let number = streamNumbers[streamID] else { return }
+        if streams[Int(number)].outbox.requestTaken() { markDirty(number) }
+    }
+
     package func create(_ streamID: UInt64, _ request: WatchCreateRequest, now: Instant) {
         guard let number = streamNumbers[streamID] else { return }
         // As in etcd, no key means the smallest one.

@@ -10,10 +10,17 @@ import Synchronization
 /// a bound only; when it is full, the hub keeps the watcher's place in history instead and asks for
 /// a notice: after every `take` the event loop asks `takeWantsDrainNotice`, and when it is true it
 /// tells the hub (`WatchHub.drained`). Answers to the client's own requests are always taken:
-/// while `isOverfull`, the event loop reads no further requests from the stream.
+/// while `isOverfull`, the event loop reads no further requests from the stream. Requests on their
+/// way to the hub are counted here as well, since nothing else bounds those that get no answer.
 package final class WatchOutbox: Sendable {
+    /// Requests of one stream that may be on their way to the hub.
+    package static let requestsMax = 1_000
+
     package let streamID: UInt64
     private let state = Mutex(State())
+    private let requests = Atomic<Int>(0)
+    /// Whether the event loop waits for requests to be taken.
+    private let awaitsRoom = Atomic<Bool>(false)
 
     private struct State {
         var deliveries: Deque<WatchDelivery> = []
@@ -60,12 +67,27 @@ package final class WatchOutbox: Sendable {
         }
     }
 
-    /// The client sends requests faster than it reads their answers.
+    /// The client sends requests faster than it reads their answers, or than they are taken.
     package var isOverfull: Bool {
-        state.withLock { $0.deliveries.count > $0.deliveriesMax }
+        requests.load(ordering: .sequentiallyConsistent) >= WatchOutbox.requestsMax
+            || state.withLock { $0.deliveries.count > $0.deliveriesMax }
     }
 
+    /// A request goes to the hub.
+    package func requestPosted() { requests.add(1, ordering: .sequentiallyConsistent) }
+
+    /// The event loop reads no more requests: it is to hear of room for them. To be called before
+    /// `isOverfull` is asked for the last time.
+    package func awaitRoom() { awaitsRoom.store(true, ordering: .sequentiallyConsistent) }
+
     // MARK: the hub's side
+
+    /// True when the event loop has to hear that there is room for requests.
+    func requestTaken() -> Bool {
+        let left = requests.subtract(1, ordering: .sequentiallyConsistent).newValue
+        return left <= WatchOutbox.requestsMax / 2
+            && awaitsRoom.exchange(false, ordering: .sequentiallyConsistent)
+    }
 
     /// False when there is no room; then the next drain causes a notice.
     func offer(_ delivery: WatchDelivery, events: Int, bytes: Int) -> Bool {

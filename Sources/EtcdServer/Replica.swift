@@ -159,11 +159,9 @@ package final class Replica: Sendable {
             now: clock.now())
     }
 
-    /// - Parameter hashing: where passwords are hashed; `background` if there is no other place.
     package func makeRequestHandler(
         consensus: any Port<ConsensusInput>, apply: any Port<ApplyInput>,
-        background: any BackgroundPool, hashing: (any BackgroundPool)? = nil,
-        connectivity: any PeerConnectivity
+        pools: WorkPools, connectivity: any PeerConnectivity
     ) -> RequestHandler {
         RequestHandler(
             settings: RequestHandler.Settings(
@@ -175,7 +173,7 @@ package final class Replica: Sendable {
                 serverVersion: configuration.serverVersion),
             status: status, keyspace: keyspace, members: members, v3: v3, ids: ids,
             registry: registry,
-            clock: clock, consensus: consensus, apply: apply, background: background,
-            hashing: hashing, connectivity: connectivity)
+            clock: clock, consensus: consensus, apply: apply, pools: pools,
+            connectivity: connectivity)
     }
 }

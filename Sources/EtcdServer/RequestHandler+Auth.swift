@@ -8,16 +8,16 @@ import RuntimeCore
 import Synchronization
 
 extension RequestHandler {
-    /// Who the caller is as far as permissions go; nobody while auth is off.
+    /// Who the caller is as far as permissions go; nobody while auth is off, whatever token a
+    /// client still sends from the time before.
     func authInfo(_ context: CallContext) -> Result<AuthInfo, ServerError> {
+        guard v3.auth.isEnabled else { return .success(AuthInfo()) }
         if let token = context.token {
-            // Also while auth is off, when there are no tokens: etcd 3.5 is as strict.
             guard
                 let info = v3.auth.info(ofToken: token, now: clock.now())
             else { return .failure(.invalidAuthToken) }
             return .success(info)
         }
-        guard v3.auth.isEnabled else { return .success(AuthInfo()) }
         if let name = context.commonName {
             return .success(AuthInfo(username: name, revision: v3.auth.revision))
         }
@@ -28,7 +28,7 @@ extension RequestHandler {
     func refusal(
         _ context: CallContext, _ check: (AccessChecks) -> AuthError?
     ) -> ServerError? {
-        guard v3.auth.isEnabled || context.token != nil else { return nil }
+        guard v3.auth.isEnabled else { return nil }
         switch authInfo(context) {
         case .failure(let error): return error
         case .success(let info):
@@ -40,6 +40,11 @@ extension RequestHandler {
     /// Whether the caller may administer the cluster; everybody may while auth is off.
     package func refusalOfAdministration(_ context: CallContext) -> ServerError? {
         refusal(context) { $0.auth.refusalOfAdministration($0.info) }
+    }
+
+    /// Whether the caller is somebody, as far as that matters.
+    package func refusalOfStranger(_ context: CallContext) -> ServerError? {
+        refusal(context) { $0.info.username.isEmpty ? .userEmpty : nil }
     }
 
     /// Whether the caller may watch these keys.

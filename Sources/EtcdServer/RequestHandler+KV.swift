@@ -83,9 +83,6 @@ extension RequestHandler {
             return .failure(refusal)
         }
         if RequestChecks.isReadOnly(request) {
-            if let refusal = refusal(context, { $0.refusal(of: request) }) {
-                return .failure(refusal)
-            }
             return startRead(isLocal: RequestChecks.isSerializable(request)).map { .read($0) }
         }
         let cost = SpaceQuota.cost(request)
@@ -95,21 +92,17 @@ extension RequestHandler {
 
     // MARK: reads
 
-    /// Whether the caller may read this, and when.
-    package func range(_ request: RangeRequest, context: CallContext)
-        -> Result<ReadStart, ServerError>
-    {
+    /// When this may be read. Whether the caller may read it at all is told then (`readRange`):
+    /// this member may not have heard yet of what was granted before the call.
+    package func range(_ request: RangeRequest) -> Result<ReadStart, ServerError> {
         if let refusal = RequestChecks.check(request) { return .failure(refusal) }
-        if let refusal = refusal(context, { $0.refusal(of: request) }) {
-            return .failure(refusal)
-        }
         return startRead(isLocal: request.serializable)
     }
 
     package func readRange(_ request: RangeRequest, context: CallContext)
         -> Result<RangeResponse, ServerError>
     {
-        // The rules may have changed while the read waited, and may once more while it is served.
+        // The rules may change while the read is served.
         let rules = v3.auth.revision
         if let refusal = refusal(context, { $0.refusal(of: request) }) {
             return .failure(refusal)

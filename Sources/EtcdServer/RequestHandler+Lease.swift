@@ -41,12 +41,6 @@ extension RequestHandler {
 
     // MARK: who may (spec grpc-v3 8)
 
-    /// Leases are nobody's, but while users and roles are in force only somebody may use them.
-    private func refusalOfStranger(_ context: CallContext) -> ServerError? {
-        guard v3.auth.isEnabled else { return nil }
-        return refusal(context) { $0.info.username.isEmpty ? .userEmpty : nil }
-    }
-
     /// Whoever keeps a lease alive keeps its keys.
     package func refusalOfRenewal(_ id: Int64, _ context: CallContext) -> ServerError? {
         guard v3.auth.isEnabled else { return nil }

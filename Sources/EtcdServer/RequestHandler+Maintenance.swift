@@ -37,9 +37,9 @@ extension RequestHandler {
     // MARK: hashes; long, so they run in the background and the reply comes without a request id
 
     /// Reply: `.v3(.hashKV)`.
-    package func hashKV(_ request: HashKVRequest, address: ReplyAddress) {
+    package func hashKV(_ request: HashKVRequest, address: ReplyAddress) -> ServerError? {
         let handler = self
-        background.submit {
+        let isTaken = scans.submit {
             let result: Result<V3Result, ServerError>
             let start = handler.clock.monotonic()
             do throws(MVCCError) {
@@ -55,12 +55,13 @@ extension RequestHandler {
             }
             address.edge.deliver([EdgeReply(token: address.token, reply: .v3(result))])
         }
+        return isTaken ? nil : .tooManyRequests
     }
 
     /// Reply: `.v3(.hash)`.
-    package func hash(address: ReplyAddress) {
+    package func hash(address: ReplyAddress) -> ServerError? {
         let handler = self
-        background.submit {
+        let isTaken = scans.submit {
             var response = HashResponse()
             response.header = handler.header(revision: handler.v3.reader.currentRevision)
             let start = handler.clock.monotonic()
@@ -71,6 +72,7 @@ extension RequestHandler {
                 EdgeReply(token: address.token, reply: .v3(.success(.hash(response))))
             ])
         }
+        return isTaken ? nil : .tooManyRequests
     }
 
     // MARK: the database as a file

@@ -10,29 +10,36 @@ import Synchronization
 package final class WatchStreamHandle: Sendable {
     package let outbox: WatchOutbox
     private let apply: any Port<ApplyInput>
+    private let views: V3Views
     private let isClosed = Atomic<Bool>(false)
 
-    init(outbox: WatchOutbox, apply: any Port<ApplyInput>) {
+    init(outbox: WatchOutbox, apply: any Port<ApplyInput>, views: V3Views) {
         self.outbox = outbox
         self.apply = apply
+        self.views = views
     }
 
     /// False when the member cannot take more at present.
     package func create(_ request: WatchCreateRequest) -> Bool {
-        apply.post(.watch(.create(stream: outbox.streamID, request)))
+        post(.create(stream: outbox.streamID, request))
+    }
+
+    private func post(_ request: WatchCommand) -> Bool {
+        outbox.requestPosted()
+        return apply.post(.watch(request))
     }
 
     /// Answers a request to create a watcher in its turn, with a refusal.
     package func refuse(reason: String) -> Bool {
-        apply.post(.watch(.refuse(stream: outbox.streamID, reason: reason)))
+        post(.refuse(stream: outbox.streamID, reason: reason))
     }
 
     package func cancel(_ watch: Int64) -> Bool {
-        apply.post(.watch(.cancel(stream: outbox.streamID, watch: watch)))
+        post(.cancel(stream: outbox.streamID, watch: watch))
     }
 
     package func requestProgress() -> Bool {
-        apply.post(.watch(.requestProgress(stream: outbox.streamID)))
+        post(.requestProgress(stream: outbox.streamID))
     }
 
     /// To be called when the outbox is empty and `takeWantsDrainNotice` has said so.
@@ -41,7 +48,9 @@ package final class WatchStreamHandle: Sendable {
     /// Idempotent; every stream must be closed.
     package func close() {
         guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
-        _ = apply.post(.watch(.close(stream: outbox.streamID)))
+        if !apply.post(.watch(.close(stream: outbox.streamID))) {
+            views.noteLostClose(of: outbox.streamID)
+        }
     }
 }
 
@@ -55,6 +64,6 @@ extension RequestHandler {
         guard apply.post(.watch(.open(outbox, address))) else {
             return .failure(.tooManyRequests)
         }
-        return .success(WatchStreamHandle(outbox: outbox, apply: apply))
+        return .success(WatchStreamHandle(outbox: outbox, apply: apply, views: v3))
     }
 }

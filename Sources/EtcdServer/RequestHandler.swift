@@ -52,8 +52,12 @@ package final class RequestHandler: Sendable {
     package let v3: V3Views
     let consensus: any Port<ConsensusInput>
     let apply: any Port<ApplyInput>
-    let background: any BackgroundPool
-    let passwords: PasswordWork
+    /// Passwords to be hashed or compared.
+    let passwords: BoundedWork
+    /// Hashes of the database.
+    let scans: BoundedWork
+    /// Reads that may take so long that other calls of their event loop should not wait.
+    package let longReads: BoundedWork
     private let connectivity: any PeerConnectivity
     let nextStream = Atomic<UInt64>(0)
     private let ids: RequestIDs
@@ -62,8 +66,7 @@ package final class RequestHandler: Sendable {
         settings: Settings, status: ReplicaStatus, keyspace: V2Keyspace, members: MemberDirectory,
         v3: V3Views, ids: RequestIDs, registry: ProposalRegistry, clock: any Clock,
         consensus: any Port<ConsensusInput>, apply: any Port<ApplyInput>,
-        background: any BackgroundPool, hashing: (any BackgroundPool)? = nil,
-        connectivity: any PeerConnectivity
+        pools: WorkPools, connectivity: any PeerConnectivity
     ) {
         self.settings = settings
         self.status = status
@@ -74,8 +77,9 @@ package final class RequestHandler: Sendable {
         self.v3 = v3
         self.consensus = consensus
         self.apply = apply
-        self.background = background
-        passwords = PasswordWork(background: hashing ?? background)
+        passwords = BoundedWork(on: pools.passwords, limit: Limits.passwordWorkMax)
+        scans = BoundedWork(on: pools.scans, limit: Limits.scansMax)
+        longReads = BoundedWork(on: pools.reads, limit: Limits.longReadsMax)
         self.connectivity = connectivity
         self.ids = ids
     }

@@ -86,6 +86,9 @@ struct V3Housekeeping {
             nextCheck = now.monotonic.advanced(byMilliseconds: V3Housekeeping.checkMilliseconds)
             lead(now.monotonic, &outputs)
             databases.dropUnclaimed(now: now.monotonic)
+            for stream in keyspace.views.takeLostCloses() {
+                take(.close(stream: stream), now: now.monotonic)
+            }
             let counts = keyspace.hub.counts
             keyspace.views.metrics.watches.withLock { $0 = counts }
         }
@@ -103,10 +106,18 @@ struct V3Housekeeping {
         case .open(let outbox, let address):
             streams[outbox.streamID] = address
             hub.open(outbox)
-        case .create(let stream, let request): hub.create(stream, request, now: now)
-        case .refuse(let stream, let reason): hub.refuse(stream, reason: reason)
-        case .cancel(let stream, let watch): hub.cancel(stream, watch)
-        case .requestProgress(let stream): hub.requestProgress(stream)
+        case .create(let stream, let request):
+            hub.received(from: stream)
+            hub.create(stream, request, now: now)
+        case .refuse(let stream, let reason):
+            hub.received(from: stream)
+            hub.refuse(stream, reason: reason)
+        case .cancel(let stream, let watch):
+            hub.received(from: stream)
+            hub.cancel(stream, watch)
+        case .requestProgress(let stream):
+            hub.received(from: stream)
+            hub.requestProgress(stream)
         case .drained(let stream): hub.drained(stream)
         case .close(let stream):
             hub.close(stream)

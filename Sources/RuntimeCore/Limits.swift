@@ -6,8 +6,8 @@ package enum Limits {
     package static let proposalQueueMax = 65_536
     /// Audit records that wait for their file. Beyond this they are lost, and counted.
     package static let auditBytesMax = 4 << 20
-    /// Messages between the roles of one member: bounded by what they have in flight, so that
-    /// reaching this is our own bug.
+    /// Messages between the roles of one member: bounded by what they have in flight. What clients
+    /// have to say of their watches comes in the same queue: at this bound they are refused.
     package static let roleQueueMax = 1 << 20
     /// Committed entries not applied yet before new proposals are refused (etcd's bound).
     package static let unappliedEntriesMax: UInt64 = 5_000
@@ -72,6 +72,10 @@ package enum Limits {
     /// Passwords that wait to be hashed or compared, each for a good part of a second's tenth: no
     /// more than two threads manage within the time limit of a request.
     package static let passwordWorkMax = 256
+    /// Hashes of the whole database that wait for one another.
+    package static let scansMax = 16
+    /// Ranges and transactions that wait because they may have to look at very many keys.
+    package static let longReadsMax = 1_024
     /// Passwords of the v2 API that have been compared and need not be again.
     package static let verifiedPasswordsMax = 1_024
     /// Descriptors kept back from client connections (etcd's value).

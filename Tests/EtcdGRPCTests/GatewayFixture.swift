@@ -72,7 +72,7 @@ final class GatewayFixture {
     init(_ more: [V3Method] = []) throws {
         member = try LoneMember()
         let methods =
-            KVService(handler: member.handler, background: ImmediateBackground()).methods
+            KVService(handler: member.handler).methods
             + WatchService(handler: member.handler).methods
             + LockService.methods(member.handler) + ElectionService.methods(member.handler)
             + more

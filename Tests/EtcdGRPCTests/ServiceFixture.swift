@@ -37,7 +37,7 @@ final class ServiceFixture {
         member = try LoneMember()
         let handler = member.handler
         client = try CallConnection(
-            KVService(handler: handler, background: ImmediateBackground()).methods
+            KVService(handler: handler).methods
                 + WatchService(handler: handler).methods
                 + LeaseService(handler: handler, relay: NoRelay()).methods
                 + AuthService.methods(handler) + HealthService().methods,

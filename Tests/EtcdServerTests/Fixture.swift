@@ -93,7 +93,7 @@ struct Fixture {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         port = KeepingPort(room: room)
         handler = replica.makeRequestHandler(
-            consensus: port, apply: apply, background: ImmediateBackground(),
+            consensus: port, apply: apply, pools: WorkPools(ImmediateBackground()),
             connectivity: connectivity)
     }
 

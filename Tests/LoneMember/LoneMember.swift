@@ -77,7 +77,7 @@ package final class LoneMember {
         replica.status.publish(term: 2, committed: 0)
         apply = replica.makeApplyRole(v3: keyspace)
         handler = replica.makeRequestHandler(
-            consensus: consensus, apply: applyPort, background: ImmediateBackground(),
+            consensus: consensus, apply: applyPort, pools: WorkPools(ImmediateBackground()),
             connectivity: NoPeers())
         edges = HTTPEdges([loop])
     }

@@ -257,7 +257,7 @@ struct KVWorkload {
         let address = ReplyAddress(edge: clients[number].edge, token: token)
         let handler = member.process!.handler
         let context = context(number, register)
-        switch handler.range(request, context: context) {
+        switch handler.range(request) {
         case .success(.now):
             let result = handler.readRange(request, context: context)
             try check(result, request, context, at: member, floor: nil, cluster)

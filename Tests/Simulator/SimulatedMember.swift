@@ -99,7 +99,8 @@ final class SimulatedMember {
                 opened.entries.last?.index ?? LogIndex(0), opened.snapshotMetadata.index)
             consensusMailbox = SimulatedMailbox()
             handler = replica.makeRequestHandler(
-                consensus: consensusMailbox, apply: applyMailbox, background: background,
+                consensus: consensusMailbox, apply: applyMailbox,
+                pools: WorkPools(background),
                 connectivity: connectivity)
             consensus = replica.makeConsensusRole(
                 Replica.ConsensusStart(opened), random: random)
