@@ -71,7 +71,8 @@ extension HTTP2Exchange {
 
     /// Small parts are joined: a frame may hold a single byte.
     private func keep(_ bytes: UnsafeRawBufferPointer) {
-        guard let last = waitingParts.last, last.readableBytes < HTTP2Limits.joinedPartBytes else {
+        // A second reference to the part would make it copied with every byte that is added.
+        guard let last = waitingParts.last?.readableBytes, last < HTTP2Limits.joinedPartBytes else {
             waitingParts.append(ByteBuffer(bytes: bytes))
             return
         }

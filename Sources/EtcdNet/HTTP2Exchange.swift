@@ -129,7 +129,7 @@ final class HTTP2Exchange: HTTP2Stream, HTTPTrailersResponder {
     /// Small parts are joined: they leave in the same frames anyway.
     private func append(_ part: ByteBuffer) {
         unsentBytes += part.readableBytes
-        if part.readableBytes < 1_024, let last = parts.last, last.readableBytes < 8_192 {
+        if part.readableBytes < 1_024, let last = parts.last?.readableBytes, last < 8_192 {
             _ = parts.modify(parts.index(before: parts.endIndex)) { $0.writeImmutableBuffer(part) }
         } else {
             parts.append(part)

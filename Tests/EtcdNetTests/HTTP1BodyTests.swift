@@ -64,6 +64,22 @@ struct HTTP1BodyTests {
         #expect(sent == 65)
     }
 
+    @Test("a stream during which an unwanted body became too long is the last of its connection")
+    func endlessDuringStream() throws {
+        let client = try ServedConnection()
+        try client.send(chunked("/ignore-stream", ""))
+        let head = try client.received()
+        #expect(head.contains("Transfer-Encoding: chunked\r\n"))
+        // It could not be known yet.
+        #expect(!head.contains("Connection: close\r\n"))
+        let chunk = "10000\r\n" + String(repeating: "x", count: 0x10000) + "\r\n"
+        for _ in 0..<5 { try client.send(chunk) }
+        #expect(client.isOpen)
+        client.script.owed[0].finish()
+        #expect(try client.received() == "0\r\n\r\n")
+        #expect(!client.isOpen)
+    }
+
     @Test("an answer given before the body stands, and the body is skipped")
     func earlyAnswer() throws {
         let client = try ServedConnection()
@@ -118,6 +134,19 @@ struct HTTP1BodyTests {
         #expect(client.isOpen)
         client.script.owed[0].respond(status: 200, headers: [:], body: ByteBuffer())
         #expect(try client.received().hasSuffix(HTTP1ServerTests.hello))
+        #expect(!client.isOpen)
+        #expect(client.script.closed == 0)
+    }
+
+    @Test("an answer without a stated length is no stream, and reaches such a client, too")
+    func halfClosedLongAnswer() throws {
+        let client = try ServedConnection()
+        try client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.endInput()
+        let body = String(repeating: "x", count: HTTPServerLimits.statedLengthMax + 1)
+        client.script.owed[0].respond(
+            status: 200, headers: [:], body: ByteBuffer(string: body))
+        #expect(try client.received().hasSuffix("\r\n\r\n801\r\n\(body)\r\n0\r\n\r\n"))
         #expect(!client.isOpen)
         #expect(client.script.closed == 0)
     }
@@ -198,6 +227,21 @@ struct HTTP1BodyTests {
         #expect(client.script.seen.count == 64)
         client.script.owed[0].respond(status: 200, headers: [:], body: ByteBuffer())
         #expect(client.script.seen.count == 65)
+    }
+
+    @Test("so many bytes of answers are held for an earlier one, and no further request is read")
+    func heldBound() throws {
+        let client = try ServedConnection()
+        let large = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
+        try client.send(
+            "GET /later HTTP/1.1\r\nHost: a\r\n\r\n" + String(repeating: large, count: 20))
+        // 100 000 bytes each, and the bound is 256 KiB.
+        #expect(client.script.seen.count == 1 + 3)
+        client.script.owed[0].respond(status: 204, headers: [:], body: ByteBuffer())
+        let sent = try client.writes().map(\.readableBytes).reduce(0, +)
+        #expect(sent > 20 * 100_000)
+        #expect(client.script.seen.count == 1 + 20)
+        #expect(client.isOpen)
     }
 
     @Test("a head that is not finished in time ends the connection; an idle connection may stay")

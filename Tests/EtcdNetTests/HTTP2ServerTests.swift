@@ -131,6 +131,48 @@ struct HTTP2ServerTests {
         #expect(sink.log.last == "complete")
     }
 
+    @Test("tiny parts that wait for a busy sink are joined, and it goes on without a deep stack")
+    func tinyParts() throws {
+        let client = try connect()
+        let count = 100_000
+        let part = HTTP2Wire.data("x", stream: 1, ends: false)
+        try client.send(
+            HTTP2Wire.request("PUT", "/patient", stream: 1, ends: false)
+                + Array([[UInt8]](repeating: part, count: count).joined()))
+        let sink = client.script.sinks[0]
+        #expect(sink.log == ["x"])
+        sink.isPatient = false
+        sink.taken?.succeed()
+        #expect(sink.log.joined().utf8.count == count)
+        #expect(sink.log.count <= 2 + count / HTTP2Limits.joinedPartBytes)
+        try client.send(HTTP2Wire.data("", stream: 1, ends: true))
+        #expect(sink.log.last == "complete")
+    }
+
+    @Test("what a busy sink has not taken is given back to the connection when the stream is reset")
+    func resetBesideBusySink() throws {
+        let client = try connect()
+        _ = try client.writes()
+        let part = String(repeating: "x", count: 8_000)
+        // More than half of the connection's window, when the client is told.
+        let count = UInt32(HTTP2Limits.window) / 2 / 8_000 + 1
+        for number in 0..<count {
+            let stream = 2 * number + 1
+            try client.send(
+                HTTP2Wire.request("PUT", "/patient", stream: stream, ends: false)
+                    + HTTP2Wire.data(part, stream: stream, ends: false)
+                    + HTTP2Wire.frame(type: 3, stream: stream, [0, 0, 0, 8]))
+        }
+        let sinks = client.script.sinks
+        #expect(sinks.count == Int(count))
+        #expect(sinks.allSatisfy { $0.log == [part, "connectionClosed"] })
+        let updates = try frames(client).filter { $0.type == 8 }
+        #expect(updates.map(\.stream) == [0])
+        // Once only, though it is taken in the end.
+        for sink in sinks { sink.taken?.succeed() }
+        #expect(try frames(client).isEmpty)
+    }
+
     @Test("a body beyond the bound is answered with 413 and the rest is not wanted")
     func tooLarge() throws {
         let client = try connect()

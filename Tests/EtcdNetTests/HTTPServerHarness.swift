@@ -20,7 +20,7 @@ final class ServerScript {
 /// Takes one part at a time, and only when told to.
 final class ScriptedSink: HTTPBodySink {
     let responder: any HTTPResponder
-    let isPatient: Bool
+    var isPatient: Bool
     var log: [String] = []
     var taken: EventLoopPromise<Void>?
     /// Whether it says that it keeps what it has got.
@@ -58,7 +58,7 @@ struct ScriptedHandler: HTTPHandler {
             return plan
         }
         switch head.target {
-        case "/ignore": return .ignore
+        case "/ignore", "/ignore-stream": return .ignore
         case "/limit": return .collect(maximum: 4)
         case "/early":
             responder.respond(status: 403, headers: [:], body: ByteBuffer(string: "no"))
@@ -83,7 +83,7 @@ struct ScriptedHandler: HTTPHandler {
         switch head.target {
         case "/later":
             script.owed.append(responder)
-        case "/stream":
+        case "/stream", "/ignore-stream":
             responder.start(status: 200, headers: ["Content-Type": "text/plain"])
             script.owed.append(responder)
         case "/echo":
