@@ -57,7 +57,8 @@ struct SourceAddressCheck: Sendable {
                 nil, 0, NI_NAMEREQD) == 0
         else { return nil }
         let name = String(
-            decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            decoding: buffer.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self
+        )
         return name.hasSuffix(".") ? String(name.dropLast()) : name
     }
 
@@ -77,7 +78,7 @@ struct SourceAddressCheck: Sendable {
             {
                 addresses.insert(
                     String(
-                        decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
+                        decoding: buffer.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) },
                         as: UTF8.self))
             }
             next = entry.pointee.ai_next
