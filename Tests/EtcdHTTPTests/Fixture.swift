@@ -81,6 +81,8 @@ final class FakeResponder: HTTPResponder {
     var parts: [String] = []
     var isFinished = false
     var isAborted = false
+    /// The client is found to be gone when the head is sent.
+    var leavesAtStart = false
 
     init(_ loop: EmbeddedEventLoop) { self.loop = loop }
 
@@ -96,6 +98,7 @@ final class FakeResponder: HTTPResponder {
         precondition(self.status == nil, "answered twice")
         self.status = status
         self.headers = headers
+        if leavesAtStart { close() }
     }
 
     func write(_ part: ByteBuffer) { parts.append(String(buffer: part)) }
@@ -163,7 +166,8 @@ final class Fixture {
     /// Sends a request through plan and handle, the way a connection does.
     func send(
         _ method: String, _ target: String, _ headers: [(String, String)] = [],
-        body: String = "", isTLS: Bool = false, commonName: String? = nil
+        body: String = "", isTLS: Bool = false, commonName: String? = nil,
+        leavesAtStart: Bool = false
     ) -> FakeResponder {
         var fields = HTTPHeaders([("Host", "h:2379")])
         for each in headers { fields.replaceOrAdd(name: each.0, value: each.1) }
@@ -174,6 +178,7 @@ final class Fixture {
                 remoteAddress: "127.0.0.1:1", localAddress: "127.0.0.1:2379", isTLS: isTLS,
                 commonName: commonName))
         let responder = FakeResponder(loop)
+        responder.leavesAtStart = leavesAtStart
         switch router.plan(for: head, responder: responder) {
         case .collect: router.handle(head, body: ByteBuffer(string: body), responder: responder)
         case .ignore: router.handle(head, body: ByteBuffer(), responder: responder)

@@ -72,6 +72,15 @@ extension Fixture {
         #expect(response.parts.isEmpty)
     }
 
+    @Test(arguments: ["?wait=true", "?wait=true&stream=true"])
+    func endsAtOnceForAClientThatIsGone(query: String) {
+        let fixture = Fixture()
+        let response = fixture.send("GET", "/v2/keys/a" + query, leavesAtStart: true)
+        #expect(response.status == 200)
+        #expect(fixture.keyspace.watcherCount == 0)
+        #expect(fixture.edges.all[0].waiterCount == 0)
+    }
+
     @Test func holdsBackForASlowClient() {
         let fixture = Fixture()
         let response = fixture.send("GET", "/v2/keys/a?wait=true&stream=true")
