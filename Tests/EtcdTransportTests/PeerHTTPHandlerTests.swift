@@ -4,6 +4,7 @@ import EtcdMembership
 import EtcdNet
 import EtcdProto
 import EtcdTransport
+import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -144,11 +145,11 @@ struct PeerHTTPHandlerTests {
     let delegate = RecordingDelegate()
 
     /// Asks on a loop, with the body in two chunks if it is streamed.
-    func ask(_ request: Refusal) async throws -> Answer {
+    func ask(_ request: Refusal, logger: Logger = quiet) async throws -> Answer {
         let loop = group.next()
         let transport = makeTransport(
             members: makeDirectory([Member(id: remoteID, peerURLs: ["http://127.0.0.1:1"])]),
-            loop: loop, client: HTTPClient(loops: loop), delegate: delegate)
+            loop: loop, client: HTTPClient(loops: loop), delegate: delegate, logger: logger)
         transport.add(Member(id: remoteID, peerURLs: ["http://127.0.0.1:1"]))
         defer { transport.stop() }
         let handler = PeerHTTPHandler(
@@ -208,6 +209,27 @@ struct PeerHTTPHandlerTests {
         #expect(answer.headers["X-Server-Version"] == (isRefusedStream ? "3.5.33" : nil))
         if isRefusedStream || refusal.status == 204 || refusal.status == 412 {
             #expect(answer.headers["X-Etcd-Cluster-Id"] == "c1")
+        }
+    }
+
+    @Test("remembers an unknown sender, but none of another cluster or release")
+    func unknownSender() async throws {
+        let stranger: [String: String?] = [
+            "X-Server-From": "99", "X-PeerURLs": "http://127.0.0.1:1",
+        ]
+        let others: [([String: String?], Int)] = [
+            ([:], 1), (["X-Etcd-Cluster-ID": "c2"], 0), ([version: "2.3.8"], 0),
+        ]
+        for path in ["/raft", "/raft/snapshot"] {
+            for (changes, count) in others {
+                let log = RecordedLog()
+                _ = try await ask(
+                    Refusal(
+                        method: "POST", path: path, changes: stranger.merging(changes) { $1 },
+                        status: 0, text: ""), logger: log.logger)
+                let lines = log.fields(of: "added remote for a member that is not known yet")
+                #expect(lines.count == count, "\(path) \(changes)")
+            }
         }
     }
 
