@@ -102,7 +102,8 @@ private final class KeepAliveStream: V3Receiver {
         self.call = call
         self.handler = handler
         self.relay = relay
-        call.onWritable = { call.resumeRequests() }
+        // A client that can take more is no reason to overtake a question that is still open.
+        call.onWritable = { if self.question == nil { call.resumeRequests() } }
     }
 
     func receive(_ request: LeaseKeepAliveRequest) {

@@ -74,6 +74,7 @@ final class GatewayFixture {
         let methods =
             KVService(handler: member.handler).methods
             + WatchService(handler: member.handler).methods
+            + LeaseService(handler: member.handler, relay: NoRelay()).methods
             + LockService.methods(member.handler) + ElectionService.methods(member.handler)
             + more
         table = V3MethodTable(methods, facts: member.handler, edges: member.edges)

@@ -63,6 +63,23 @@ struct LeaseServiceTests {
         #expect(fixture.member.edges.all[0].waiterCount == 0)
     }
 
+    @Test("a renewal waits for the one before it, though the client could take more")
+    func keepAliveOrder() throws {
+        let fixture = try GatewayFixture()
+        let (responder, sink) = try #require(fixture.open("/v3/lease/keepalive"))
+        _ = sink.receive(ByteBuffer(string: "{\"ID\":\"7\"}{\"ID\":\"8\"}"))
+        let edge = fixture.member.edges.all[0]
+        #expect(edge.waiterCount == 1)
+        responder.becomeWritable()
+        #expect(edge.waiterCount == 1)
+        fixture.member.run()
+        let answers = responder.body.split(separator: "\n")
+        #expect(answers.map { $0.contains("\"ID\":\"7\"") } == [true, false])
+        #expect(edge.waiterCount == 0)
+        sink.complete()
+        #expect(responder.isFinished)
+    }
+
     // MARK: questions to the leader
 
     private func ask(
