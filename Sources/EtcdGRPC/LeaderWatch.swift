@@ -58,7 +58,8 @@ final class LeaderWatch: EdgeWaiter {
     func timedOut(token: UInt64) {
         isWaiting = false
         check()
-        if !calls.isEmpty { wait() }
+        // Nobody looks while there are no calls: what was missed before them does not count.
+        if calls.isEmpty { misses = 0 } else { wait() }
     }
 
     /// Counts one check.
