@@ -26,6 +26,8 @@ struct Listeners: Sendable {
     /// URLs that differ in their scheme only share a listener, where both kinds are told apart.
     ///
     /// - Parameters:
+    ///   - settings: the bound on connections holds for all listeners together; each has an equal
+    ///     part.
     ///   - tls: for a listener with these schemes. An inherited socket has those of all URLs.
     ///   - inherited: sockets of systemd units with this kind's name; if there are any, they take
     ///     the place of the configured addresses.
@@ -36,7 +38,8 @@ struct Listeners: Sendable {
     ) async throws -> Listeners {
         var all: [Listener] = []
         var manners: [Manners] = []
-        var settings = settings
+        let places = places(urls)
+        var settings = settings.shared(by: inherited.isEmpty ? places.count : inherited.count)
         settings.tls = tls(urls.map(\.scheme))
         do {
             for descriptor in inherited {
@@ -47,7 +50,7 @@ struct Listeners: Sendable {
                         settings: settings, handler: handler))
             }
             if inherited.isEmpty {
-                for (address, schemes) in places(urls) {
+                for (address, schemes) in places {
                     settings.tls = tls(schemes)
                     manners.append(Manners(settings))
                     all.append(

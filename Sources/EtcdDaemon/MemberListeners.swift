@@ -26,15 +26,15 @@ final class MemberListeners: Sendable {
         _ config: ServerConfig, parts: MemberParts, tls: MemberTLS,
         inherited: [ServiceManager.InheritedSocket], logger: Logger
     ) async throws -> MemberListeners {
-        let room = max(1, FileDescriptors.limit - Limits.reservedDescriptors)
-        var held = ListenerSettings(maxConnections: room)
+        let shares = ConnectionShares(descriptors: FileDescriptors.limit)
+        var held = ListenerSettings(maxConnections: shares.clients)
         held.startsClosed = true
         held.http2.concurrentStreams = min(
             held.http2.concurrentStreams, config.maxConcurrentStreams)
         held.http2.clientPingMilliseconds = config.keepAliveMinMilliseconds
         held.http2.pingMilliseconds = config.keepAliveIntervalMilliseconds
         held.http2.pingTimeoutMilliseconds = config.keepAliveTimeoutMilliseconds
-        var peerSettings = ListenerSettings()
+        var peerSettings = ListenerSettings(maxConnections: shares.peers)
         // Where the links that this member dials live, too (MemberService).
         peerSettings.usesFirstLoop = true
         func sockets(_ name: String) -> [Int32] {
@@ -63,7 +63,8 @@ final class MemberListeners: Sendable {
             what: "client", logger: logger)
         let metrics = try await Listeners.bind(
             config.listenMetricsURLs, inherited: sockets("metrics"), loops: parts.loops,
-            settings: ListenerSettings(), tls: { tls.forMetrics($0) },
+            settings: ListenerSettings(maxConnections: shares.metrics),
+            tls: { tls.forMetrics($0) },
             handler: HTTPRouter(
                 settings: parts.routerSettings, surface: .metrics, services: parts.services),
             what: "metrics", logger: logger)

@@ -88,8 +88,9 @@ final class ProxyService: Sendable {
         await membership.refresh()
         let counters = ProxyMetrics()
         let page = metricsPage(counters)
+        let shares = ConnectionShares(descriptors: FileDescriptors.limit)
         // Every client's request may need a connection to a member, too.
-        let room = max(1, (FileDescriptors.limit - Limits.reservedDescriptors) / 2)
+        let room = max(1, shares.clients / 2)
         let handler = ProxyHandler(
             settings: handlerSettings(config, exchangesMax: room), director: director,
             metrics: counters,
@@ -103,7 +104,8 @@ final class ProxyService: Sendable {
         let metrics = try await Listeners.bind(
             config.listenMetricsURLs,
             inherited: inherited.filter { $0.name == "metrics" }.map(\.descriptor), loops: loops,
-            settings: ListenerSettings(), tls: { tls.forMetrics($0) },
+            settings: ListenerSettings(maxConnections: shares.metrics),
+            tls: { tls.forMetrics($0) },
             handler: ProxyMetricsHandler(page: page), what: "metrics", logger: logger)
         for listener in clients.all {
             logger.info(

@@ -78,6 +78,12 @@ package enum Limits {
     package static let longReadsMax = 1_024
     /// Passwords of the v2 API that have been compared and need not be again.
     package static let verifiedPasswordsMax = 1_024
-    /// Descriptors kept back from client connections (etcd's value).
+    /// Descriptors kept back from client connections (etcd's value): for files, the log's above
+    /// all, for links to other members, and for what these dial.
     package static let reservedDescriptors = 150
+    /// Connections that a peer port takes at least: six other members have about that many. Where
+    /// descriptors are few, they come out of the reserve.
+    package static let peerConnectionsMin = 48
+    /// The same for a port of metrics.
+    package static let metricsConnectionsMin = 8
 }
