@@ -159,7 +159,6 @@ extension V3Keyspace.Settings {
             checkpointsLeases: config.checkpointsLeases,
             persistsLeaseCheckpoints: config.persistsLeaseCheckpoints,
             watchProgressMilliseconds: config.watchProgressMilliseconds,
-            watchFragmentBytes: Int(clamping: config.maxRequestBytes) + 512 << 10,
             commitMilliseconds: config.commitMilliseconds,
             commitOperations: config.commitOperations, bcryptCost: config.bcryptCost,
             tokens: tokens)

@@ -59,8 +59,6 @@ package final class V3Keyspace {
         package var checkpointsLeases: Bool
         package var persistsLeaseCheckpoints: Bool
         package var watchProgressMilliseconds: UInt64
-        /// Bytes of one watch response before it is split for those who asked for it.
-        package var watchFragmentBytes: Int
         package var commitMilliseconds: UInt64
         package var commitOperations: Int
         package var bcryptCost: Int
@@ -73,7 +71,6 @@ package final class V3Keyspace {
             compactionPauseMilliseconds: UInt64 = 10, minimumLeaseSeconds: Int64 = 2,
             checkpointsLeases: Bool = false, persistsLeaseCheckpoints: Bool = false,
             watchProgressMilliseconds: UInt64 = 600_000,
-            watchFragmentBytes: Int = Limits.requestBytesMax + 512 << 10,
             commitMilliseconds: UInt64 = 100, commitOperations: Int = 10_000,
             bcryptCost: Int = 10, backlogBytesMax: Int = Limits.databaseBacklogBytesMax,
             tokens: TokenKind = .simple(seconds: 300)
@@ -85,7 +82,6 @@ package final class V3Keyspace {
             self.checkpointsLeases = checkpointsLeases
             self.persistsLeaseCheckpoints = persistsLeaseCheckpoints
             self.watchProgressMilliseconds = watchProgressMilliseconds
-            self.watchFragmentBytes = watchFragmentBytes
             self.commitMilliseconds = commitMilliseconds
             self.commitOperations = commitOperations
             self.bcryptCost = bcryptCost
