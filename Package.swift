@@ -237,8 +237,8 @@ let package = Package(
         tests(
             "EtcdServerTests",
             [
-                "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto", "EtcdServer",
-                "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", "Simulator", logging,
+                "EtcdAuth", "EtcdBackend", "EtcdLease", "EtcdMVCC", "EtcdMembership", "EtcdProto",
+                "EtcdServer", "EtcdV2Store", "EtcdWAL", "Raft", "RuntimeCore", "Simulator", logging,
             ]),
         tests("EtcdNetTests", ["CNGHTTP2", "EtcdNet", "RuntimeCore", nioTesting] + nio + tls),
         tests(

@@ -22,6 +22,8 @@ final class StoreContent {
         let scheduled = try Self.revision(StoreBuckets.scheduledCompactRevision, backend)
         restoreIndex(from: backend)
         if let problem { throw problem }
+        // A damaged page ends the scan as the end of the bucket does.
+        if let damage = backend.views.damage { throw .corrupt("\(damage)") }
         if let finished { finishedCompaction = finished }
         compactRevision = finishedCompaction
         if let scheduled, scheduled > compactRevision {

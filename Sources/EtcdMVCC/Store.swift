@@ -33,7 +33,7 @@ package final class Store {
 
     /// Reads the index from `backend` and takes up a compaction that was not finished.
     ///
-    /// - Throws: `corrupt` when a record cannot be read.
+    /// - Throws: `corrupt` when a record or a page cannot be read.
     package static func open(backend: Backend, settings: Settings = Settings())
         throws(MVCCError) -> Store
     {
@@ -66,7 +66,8 @@ package final class Store {
         events = []
     }
 
-    /// Reads everything anew from the backend; `reader` stays the same object.
+    /// Reads everything anew from the backend; `reader` stays the same object. When that fails the
+    /// member must stop.
     package func restore() throws(MVCCError) {
         let content = try StoreContent(of: backend)
         compaction = content.unfinishedCompaction.map {

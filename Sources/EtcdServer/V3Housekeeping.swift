@@ -82,7 +82,8 @@ struct V3Housekeeping {
         if let wake = keyspace.hub.wakeAt, wake <= now.monotonic {
             keyspace.hub.run(now: now.monotonic)
         }
-        if now.monotonic >= nextCheck {
+        let isCheckDue = now.monotonic >= nextCheck
+        if isCheckDue {
             nextCheck = now.monotonic.advanced(byMilliseconds: V3Housekeeping.checkMilliseconds)
             lead(now.monotonic, &outputs)
             databases.dropUnclaimed(now: now.monotonic)
@@ -95,7 +96,7 @@ struct V3Housekeeping {
         announceWatches(&replies)
         let failure = commitIfDue(now.monotonic, &replies)
         publishSpace()
-        return failure ?? backlogFailure
+        return failure ?? backlogFailure ?? (isCheckDue ? damageFailure : nil)
     }
 
     // MARK: watches
@@ -233,6 +234,12 @@ struct V3Housekeeping {
             pause(after: error, now)
             return error.isNoSpace ? nil : "the database cannot be written: \(error)"
         }
+    }
+
+    /// Set when somebody has met a damaged page, and so seen less than there is. Every commit fails
+    /// then, but an idle member makes none.
+    private var damageFailure: String? {
+        keyspace.backend.views.damage.map { "the database is damaged: \($0)" }
     }
 
     /// Set when more waits for a disk that is full than memory may hold.

@@ -116,7 +116,7 @@ package final class V3Keyspace {
         ]
     }
 
-    /// Reads the state that `backend` holds.
+    /// Reads the state that `backend` holds, all of it or none.
     package init(
         backend: Backend, confState: ConfState, settings: Settings, random: RandomSource
     ) throws {
@@ -151,7 +151,13 @@ package final class V3Keyspace {
         for each in store.leaseAttachments() { lessor.attach(each.key, to: each.lease) }
         alarms.recover(from: backend)
         views.set(DatabaseRecords.downgrade(in: backend))
+        try refuseDamage()
         noteApplied(appliedIndex, appliedTerm)
+    }
+
+    /// A damaged page reads as the end of its bucket: what was read is less than what was written.
+    private func refuseDamage() throws(BackendError) {
+        if let damage = backend.views.damage { throw damage }
     }
 
     private func installHook() {
@@ -202,6 +208,11 @@ package final class V3Keyspace {
     func restore(from path: String, metadata: SnapshotMetadata) throws {
         store.willReplace()
         try backend.replaceFile(with: path)
+        // Rules that are read in part are not to be in force for a moment.
+        for bucket in AuthStore.buckets {
+            backend.scan(bucket, from: .empty, to: nil) { _, _ in true }
+        }
+        try refuseDamage()
         // Before its keys: nobody is to read them by the rules of the past.
         try auth.recover(from: backend)
         try store.restore()
