@@ -32,10 +32,14 @@ extension StoreMoment {
     /// `nil` when a compaction has begun before the scan had its picture of the database.
     fileprivate func hash(at main: Int64, compacted: Int64) throws(MVCCError) -> UInt32? {
         // Of compacted revisions those count that are still the state of a key at `main`. When
-        // that is none at all, etcd counts whatever is stored, and so do we; but never a deletion
-        // at the compact revision itself, which releases before 3.4.34 and 3.5.16 do not keep.
+        // that is none at all, etcd counts whatever is stored; here that is what a finished
+        // compaction leaves. A deletion at the compact revision itself never counts: releases
+        // before 3.4.34 and 3.5.16 do not keep it.
         var kept = try collect(.everything, at: main, limit: Int.max) { $0.revision }
-        let keepsAll = kept.isEmpty
+        if kept.isEmpty, compacted > 0 {
+            guard let rest = try left(byCompactionAt: compacted) else { return nil }
+            kept = rest
+        }
         kept.removeAll { $0.main > compacted }
         kept.sort()
         var hasPicture: Bool?
@@ -56,7 +60,7 @@ extension StoreMoment {
             let revision = revisionKey.revision
             if revision.main > main { return false }
             if revision.main == compacted, revisionKey.isTombstone { return true }
-            if revision.main <= compacted, !keepsAll {
+            if revision.main <= compacted {
                 while position < kept.count, kept[position] < revision { position += 1 }
                 if position == kept.count || kept[position] != revision { return true }
             }
@@ -65,6 +69,19 @@ extension StoreMoment {
         }
         passed.release()
         if let problem { throw problem }
+        // A damaged page ends the scan as the end of the bucket does.
+        if let damage = reader.views.damage { throw .corrupt("\(damage)") }
         return hasPicture == false ? nil : crc
+    }
+
+    /// The revisions that are not deleted by a compaction at `compacted`; `nil` when another one
+    /// has begun.
+    private func left(byCompactionAt compacted: Int64) throws(MVCCError) -> [Revision]? {
+        do throws(MVCCError) {
+            return try collect(.everything, at: compacted, limit: Int.max) { $0.revision }
+        } catch {
+            if reader.compactRevision != compacted { return nil }
+            throw error
+        }
     }
 }

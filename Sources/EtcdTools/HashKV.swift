@@ -16,8 +16,6 @@ enum HashKV {
         } catch {
             throw ToolError(error)
         }
-        // A reader of a damaged page sees the end of the bucket.
-        if let damage = backend.views.damage { throw ToolError(damage) }
         func field(_ json: String, _ name: String, _ number: Int64) -> ToolResult.Field {
             ToolResult.Field(
                 json: json, fields: name, table: name.lowercased(), shown: "\(number)",

@@ -32,14 +32,48 @@ struct HashTests {
         try fixture.compact(4)
         #expect(fixture.records == ["3.0", "4.0t"])
         #expect(try fixture.reader.hashKV(at: 0).hash == hash(of: fixture, ["3.0"]))
-        // Without any key left etcd skips nothing else of what is stored.
         try fixture.delete("b")
-        try fixture.store.beginCompaction(at: 5)
-        #expect(fixture.records == ["3.0", "4.0t", "5.0t"])
-        #expect(try fixture.reader.hashKV(at: 0).hash == hash(of: fixture, ["3.0", "4.0t"]))
-        while !fixture.store.compactStep(limit: 2) {}
+        try fixture.compact(5)
         #expect(fixture.records == ["5.0t"])
         #expect(try fixture.reader.hashKV(at: 0).hash == hash(of: fixture, []))
+    }
+
+    @Test("without any key left the hash does not tell how far a compaction is")
+    func compactionOfNothing() throws {
+        let fixture = try StoreFixture()
+        for key in ["a", "b", "c"] {
+            try fixture.put(key)
+            try fixture.put(key)
+        }
+        try fixture.delete("a")
+        try fixture.delete("b", "d")
+        #expect(fixture.records.last == "9.1t")
+        try fixture.store.beginCompaction(at: 8)
+        let left = ["5.0", "7.0", "9.0t", "9.1t"]
+        let expected = hash(of: fixture, left)
+        var isFinished = false
+        while !isFinished {
+            #expect(try fixture.reader.hashKV(at: 0).hash == expected)
+            isFinished = fixture.store.compactStep(limit: 1)
+        }
+        #expect(fixture.records == ["5.0", "7.0", "8.0t", "9.0t", "9.1t"])
+        #expect(try fixture.reader.hashKV(at: 0).hash == expected)
+        #expect(hash(of: fixture, left) == expected)
+    }
+
+    @Test("a damaged page does not make a shorter history")
+    func damagedPage() throws {
+        let fixture = try StoreFixture()
+        for number in 0..<200 { try fixture.put("key\(number)") }
+        try fixture.backend.commit()
+        _ = try fixture.reader.hashKV(at: 0)
+        try fixture.damageRecords()
+        func isDamage(_ error: any Error) -> Bool {
+            guard case .corrupt(let reason) = error as? MVCCError else { return false }
+            return reason.contains("page")
+        }
+        #expect { _ = try fixture.reader.hashKV(at: 0) } throws: { isDamage($0) }
+        #expect { try fixture.crash() } throws: { isDamage($0) }
     }
 
     private func hash(of fixture: StoreFixture, _ records: [String]) -> UInt32 {

@@ -99,6 +99,26 @@ final class StoreFixture {
         return path
     }
 
+    /// Lets the last element of every page with records lie outside of its page, in the file.
+    /// Headers stay sound, so that the database opens.
+    func damageRecords() throws {
+        let files = PosixFileSystem()
+        let content = try files.contents(of: backend.path)
+        let file = try files.open(backend.path, .readWrite, permissions: 0o600)
+        defer { file.close() }
+        var damaged = 0
+        for page in stride(from: 2 * 4_096, to: content.count, by: 4_096) {
+            let elements = Int(content[page + 10])
+            // A leaf, its first key as long as those of revisions and no others.
+            guard content[page + 8] == 2, elements > 0,
+                Int(content[page + 24]) == RevisionKey.length
+            else { continue }
+            try file.write([0xFF, 0xFF, 0xFF, 0x7F], at: page + elements * 16 + 4)
+            damaged += 1
+        }
+        #expect(damaged > 0)
+    }
+
     // MARK: short forms
 
     @discardableResult

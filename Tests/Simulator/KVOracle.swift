@@ -146,8 +146,6 @@ struct KVOracle {
     mutating func compare(
         hash: UInt32, revision: Int64, compactRevision: Int64, member: Int
     ) throws {
-        // Without any key, etcd's hash counts what a compaction has not come to yet.
-        if model.values(in: .everything, at: revision).isEmpty { return }
         let place = HashPlace(revision: revision, compactRevision: compactRevision)
         guard let known = hashes[place] else {
             hashes[place] = (hash, member)
