@@ -1,5 +1,7 @@
 //  Every rule between settings, checked to the end so that all problems are named at once.
 
+import RuntimeCore
+
 /// Turns settings into a `ServerConfig`, collecting problems on the way.
 struct ConfigValidation {
     var settings: Settings
@@ -118,6 +120,15 @@ struct ConfigValidation {
                     "recommended-request-bytes": String(ConfigBounds.requestBytesAdvised),
                 ])
         }
+        if request > ConfigBounds.requestBytesMax {
+            note(
+                .warning, "max-request-bytes",
+                "requests that no log record can hold are refused in spite of the setting",
+                [
+                    "max-request-bytes": String(request),
+                    "used": String(ConfigBounds.requestBytesMax),
+                ])
+        }
         if settings.signed("quota-backend-bytes") > ConfigBounds.quotaBytesAdvised {
             note(
                 .warning, "quota-backend-bytes",
@@ -153,9 +164,9 @@ enum ConfigBounds {
     static let electionMillisecondsMax: UInt64 = 50_000
     static let requestBytesAdvised: UInt64 = 10 << 20
     static let quotaBytesAdvised: Int64 = 8 << 30
-    /// Beyond any memory, yet sums and multiples of it do not overflow: whatever is more means no
-    /// bound, and is taken for this.
-    static let requestBytesMax: UInt64 = 1 << 40
+    /// What fits into a record of the log together with what the member adds to a request: a larger
+    /// one would be accepted, and stop the members that have to write it.
+    static let requestBytesMax = UInt64(Limits.walRecordBytesMax - 64 << 10)
     /// The most hours that a duration can hold.
     static let retentionHoursMax = Int64.max / 3_600_000_000_000
 }

@@ -281,10 +281,11 @@ struct ValidationTests {
         #expect(started(load(words))?.compaction == expected)
     }
 
-    @Test("a bound on requests that is no bound can still be added to")
+    @Test("requests that the log cannot hold are refused, whatever is asked for")
     func endlessRequests() {
-        let config = started(load(["--max-request-bytes=18446744073709551615"]))
-        #expect(config?.maxRequestBytes == 1 << 40)
+        let outcome = load(["--max-request-bytes=18446744073709551615"])
+        #expect(started(outcome)?.maxRequestBytes == 268_369_920)
+        #expect(notices(outcome).contains { $0.message.contains("no log record can hold") })
     }
 
     @Test("an empty list of URLs is the default, but counts as set")
