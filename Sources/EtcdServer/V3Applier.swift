@@ -282,7 +282,9 @@ extension ServerError {
         case .leaseNotFound: self = .leaseNotFound
         case .keyNotFound: self = .keyNotFound
         case .answerTooLarge(let bytesMax): self = .answerTooLarge(bytesMax: bytesMax)
-        default: self = .other("\(error)")
+        // A member that takes a snapshot over is behind for a moment: clients ask again.
+        case .unavailable: self = .timeoutWaitingForApply
+        case .corrupt: self = .other("\(error)")
         }
     }
 

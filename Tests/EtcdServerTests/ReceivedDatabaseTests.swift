@@ -1,6 +1,7 @@
 //  What a database from another member must be before it gets a name.
 
 import EtcdBackend
+import EtcdMVCC
 import Raft
 import RuntimeCore
 import Simulator
@@ -26,6 +27,11 @@ struct ReceivedDatabaseTests {
     func complete(applied: LogIndex) throws {
         try makeDatabase(applied: applied)
         try ReceivedDatabase.check("/data/db", index: 7, in: disk)
+    }
+
+    @Test("a read that meets the exchange of databases is to be tried again")
+    func exchange() {
+        #expect(ServerError(MVCCError.unavailable) == .timeoutWaitingForApply)
     }
 
     @Test("one that lags behind its snapshot is refused")
