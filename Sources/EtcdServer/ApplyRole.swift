@@ -186,7 +186,7 @@ package struct ApplyRole: Role {
         case .watch(let command):
             v3Housekeeping.take(command, now: now.monotonic)
         case .openDatabase(let address):
-            openDatabase(address)
+            openDatabase(address, now: now.monotonic, &outputs)
         case .defragment(let address):
             if hasFailed {
                 replies.add(address, .failed(.stopped))
@@ -345,7 +345,7 @@ package struct ApplyRole: Role {
         guard !hasFailed else { return }
         do throws(BackendError) {
             let snapshot = try makeSnapshot(now)
-            databases.put(try v3.backend.snapshot(), for: peer, now: now)
+            databases.put(v3.backend.committedSnapshot(), for: peer, now: now)
             outputs.append(.consensus(.snapshotReady(snapshot, peer: peer)))
         } catch {
             databaseRefused(error, "a follower's snapshot cannot be made", &outputs)
@@ -353,15 +353,18 @@ package struct ApplyRole: Role {
         }
     }
 
-    private mutating func openDatabase(_ address: ReplyAddress) {
+    private mutating func openDatabase(
+        _ address: ReplyAddress, now: Instant, _ outputs: inout [ApplyOutput]
+    ) {
         guard !hasFailed else { return replies.add(address, .failed(.stopped)) }
         do throws(BackendError) {
             // Right after a membership change the last commit must do: it is only a little older.
-            let database =
-                v3.holdsCommits ? v3.backend.committedSnapshot() : try v3.backend.snapshot()
-            replies.add(address, .database(database))
+            if !v3.holdsCommits { try v3Housekeeping.commit(now) }
+            replies.add(address, .database(v3.backend.committedSnapshot()))
         } catch {
             replies.add(address, .failed(.other("\(error)")))
+            // That the disk is full is in the log already, however many ask.
+            if !error.isNoSpace { fail("the database cannot be written: \(error)", &outputs) }
         }
     }
 

@@ -138,4 +138,36 @@ struct FullDatabaseTests {
         #expect(isPinned)
         #expect(!isRefused(fixture))
     }
+
+    @Test("and one that a client wants; who asks in vain is told why")
+    func clients() {
+        let fixture = Fixture(disk: disk)
+        var role = fixture.replica.makeApplyRole(v3: fixture.v3)
+        disk.capacity = 0
+        run(&role, at: 0, [put(at: 1)])
+        for time: UInt64 in [0, 1, 499] {
+            let outputs = run(&role, at: time, [.openDatabase(fixture.address())])
+            #expect(snapshots(outputs) == ["refused"])
+            #expect(!fails(outputs))
+        }
+        #expect(fixture.v3.backend.statistics.failedCommits == 1)
+        disk.capacity = .max
+        let after = run(&role, at: 500, [.openDatabase(fixture.address())])
+        #expect(snapshots(after) == ["opened"])
+        #expect(fixture.v3.backend.pendingOperations == 0)
+    }
+
+    /// What those who asked for the database were told.
+    private func snapshots(_ outputs: [ApplyOutput]) -> [String] {
+        outputs.flatMap { output -> [String] in
+            guard case .reply(_, let replies) = output else { return [] }
+            return replies.map { reply in
+                switch reply.reply {
+                case .database: "opened"
+                case .failed: "refused"
+                default: "something else"
+                }
+            }
+        }
+    }
 }
