@@ -150,9 +150,13 @@ private final class PosixFile: File {
     }
 
     func preallocate(to size: Int) throws(FileError) {
-        if fallocate(descriptor.rawValue, 0, 0, size) == 0 { return }
-        // Some file systems cannot reserve; then a full disk shows at the write.
-        guard errno == EOPNOTSUPP || errno == ENOSYS else { throw lastError("fallocate", path) }
+        let code = whileInterrupted { fallocate(descriptor.rawValue, 0, 0, size) }
+        if code == 0 { return }
+        // Some file systems cannot reserve, and one in memory gives up at every signal; then a full
+        // disk shows at the write.
+        guard code == EOPNOTSUPP || code == ENOSYS || code == EINTR else {
+            throw fileError(Errno(rawValue: code), "fallocate", path)
+        }
         if try self.size() < size { try truncate(to: size) }
     }
 
@@ -190,6 +194,17 @@ func attempt<Result>(
     } catch {
         throw fileError(error as? Errno ?? .ioError, operation, path)
     }
+}
+
+/// Repeats a system call that signals interrupt, a few times.
+///
+/// - Returns: the error number of the last attempt, 0 after success.
+func whileInterrupted(_ call: () -> CInt) -> CInt {
+    var code = EINTR
+    for _ in 0..<16 where code == EINTR {
+        code = call() == 0 ? 0 : errno
+    }
+    return code
 }
 
 func lastError(_ operation: String, _ path: String) -> FileError {
