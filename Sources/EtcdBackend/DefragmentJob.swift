@@ -101,6 +101,9 @@ package final class DefragmentJob: Sendable {
 
     /// Applies what was committed since the state that was copied, or since the last time.
     func catchUp(_ copy: Database) throws(BackendError) {
+        // Whoever copies a damaged page sees the end of the bucket: such a copy is not complete,
+        // and may lack buckets that are written to now.
+        if let damage = registry.damage { throw BackendError(damage) }
         var rest = try journal.take()[...]
         while !rest.isEmpty {
             try databaseStep { () throws(BoltError) in
@@ -113,8 +116,6 @@ package final class DefragmentJob: Sendable {
                 try transaction.commit()
             }
         }
-        // A reader of a damaged page sees the end of the bucket: such a copy is not complete.
-        if let damage = registry.damage { throw BackendError(damage) }
     }
 
     /// Best effort: what stays is removed at the next start.

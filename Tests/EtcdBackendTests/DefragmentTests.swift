@@ -152,6 +152,24 @@ struct DefragmentTests {
         #expect(backend.get(TestBuckets.meta, key: [1])?.count == 1_000)
     }
 
+    @Test("buckets that a damaged directory hides are no reason to end the process")
+    func damagedDirectory() throws {
+        let backend = try filled()
+        let job = try backend.beginDefragment()
+        backend.put(TestBuckets.meta, key: [1], value: [1])
+        try backend.commit()
+        let file = try files.open(backend.path, .readWrite, permissions: 0o600)
+        let size = try file.size()
+        for page in 2..<size / 4_096 { try file.write([0xFF, 0xFF], at: page * 4_096 + 8) }
+        file.close()
+        #expect {
+            try backend.finishDefragment(job)
+        } throws: {
+            if case .corrupt = $0 as? BackendError { true } else { false }
+        }
+        #expect(try names == ["db"])
+    }
+
     @Test("what an interrupted defragmentation left behind is not taken for a database")
     func leftOver() throws {
         let stopped = try filled()
