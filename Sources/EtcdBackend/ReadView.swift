@@ -6,9 +6,11 @@ package import RuntimeCore
 
 /// The buckets as they were when the view was taken, and perhaps writes made after that.
 ///
-/// Nothing that the view was taken with ever changes or disappears under it, whatever is committed,
-/// defragmented or replaced meanwhile. Pages of old states cannot be reused while a view of them
-/// lives, so let go of it. Lookups and scans may be made from any thread.
+/// What was committed when the view was taken neither changes nor disappears by commits,
+/// defragmentations or a replacement of the file. Writes and deletions of the running generation do
+/// show in it, until that generation is committed: whoever needs a key twice must expect it to have
+/// changed. Pages of old states cannot be reused while a view of them lives, so let go of it.
+/// Lookups and scans may be made from any thread.
 package final class ReadView: Sendable {
     let snapshot: Snapshot
     let buffer: WriteBuffer
