@@ -1,5 +1,5 @@
-//  Where the free pages of an opened file come from: its stored list, or a walk over what is in
-//  use. This program never stores one, as etcd does not.
+//  Where the free pages of an opened file come from: a walk over what is in use. This program never
+//  stores a list of them, as etcd does not.
 
 import RuntimeCore
 
@@ -12,11 +12,12 @@ struct FreeListLoader {
     private var pageSize: Int { snapshot.meta.pageSize }
     private var highWater: UInt64 { snapshot.meta.highWater }
 
-    /// - Returns: the free pages, and the pages of the stored list if that is where they are from.
+    /// - Returns: the free pages, and the pages of a stored list, which are in use.
     static func load(_ snapshot: Snapshot) throws(BoltError) -> (FreePages, list: PageRun?) {
         var loader = FreeListLoader(snapshot: snapshot)
-        if let stored = try loader.storedList() { return stored }
-        return (try loader.walk(), nil)
+        try loader.visitTrees()
+        let list = try loader.storedList()
+        return (loader.unused(), list)
     }
 
     private init(snapshot: Snapshot) {
@@ -24,43 +25,39 @@ struct FreeListLoader {
         used = PageSet(highWater: snapshot.meta.highWater)
     }
 
-    // MARK: stored
-
-    /// nil when there is none, or none that makes sense: the walk finds the same.
-    private func storedList() throws(BoltError) -> (FreePages, list: PageRun?)? {
+    /// The pages of the list that bbolt has stored; it reads them until the first commit here, and
+    /// nothing may be written there before. What the list says counts for nothing: no checksum
+    /// tells whether it is right, and a wrong number would be a page of a tree that is written to.
+    private mutating func storedList() throws(BoltError) -> PageRun? {
         let number = snapshot.meta.freeListPage
         guard number >= Format.firstTreePage, number < highWater else { return nil }
-        let header = try read(number, bytes: Format.pageHeaderBytes + 8)
-        let (overflow, isSound, count) = header.withUnsafeBytes { buffer in
-            let base = buffer.baseAddress!
-            let short = base.word16(10)
-            return (
-                UInt64(base.word32(12)),
-                base.word64(0) == number && base.word16(8) == Format.freeListFlag,
-                short == 0xFFFF ? base.word64(16) : UInt64(short)
-            )
-        }
-        let start = Format.pageHeaderBytes + (count >= 0xFFFF ? 8 : 0)
-        guard isSound, number + overflow < highWater, count < highWater,
-            start + Int(count) * 8 <= (Int(overflow) + 1) * pageSize
+        let (identity, flags, overflow) = try header(of: number)
+        guard identity == number, flags == Format.freeListFlag, number + overflow < highWater
         else { return nil }
-        let bytes = try read(number, bytes: start + Int(count) * 8)
-        return bytes.withUnsafeBytes { buffer in
-            var free = FreePages()
-            var previous: UInt64 = Format.firstTreePage - 1
-            for index in 0..<Int(count) {
-                let page = buffer.baseAddress!.word64(start + index * 8)
-                guard page > previous, page < highWater else { return nil }
-                free.insert(PageRun(first: page, count: 1))
-                previous = page
-            }
-            return (free, PageRun(first: number, count: Int(overflow) + 1))
-        }
+        let run = PageRun(first: number, count: Int(overflow) + 1)
+        guard (run.first..<run.end).allSatisfy({ !used.contains($0) }) else { return nil }
+        _ = used.insert(run)
+        return run
     }
 
-    // MARK: rebuilt
+    private func unused() -> FreePages {
+        var free = FreePages()
+        var run: PageRun?
+        for page in Format.firstTreePage..<highWater {
+            if used.contains(page) {
+                if let run { free.insert(run) }
+                run = nil
+            } else {
+                run = PageRun(first: run?.first ?? page, count: (run?.count ?? 0) + 1)
+            }
+        }
+        if let run { free.insert(run) }
+        return free
+    }
 
-    private mutating func walk() throws(BoltError) -> FreePages {
+    // MARK: trees
+
+    private mutating func visitTrees() throws(BoltError) {
         var roots: [UInt64] = []
         try walk(from: snapshot.meta.rootPage) { page throws(BoltError) in
             for index in 0..<page.count {
@@ -74,18 +71,6 @@ struct FreeListLoader {
             return true
         }
         for root in roots { try walk(from: root, leaf: nil) }
-        var free = FreePages()
-        var run: PageRun?
-        for page in Format.firstTreePage..<highWater {
-            if used.contains(page) {
-                if let run { free.insert(run) }
-                run = nil
-            } else {
-                run = PageRun(first: run?.first ?? page, count: (run?.count ?? 0) + 1)
-            }
-        }
-        if let run { free.insert(run) }
-        return free
     }
 
     /// Marks the pages of one tree, level by level in ascending order, which disks like best.
@@ -113,13 +98,10 @@ struct FreeListLoader {
         guard number >= Format.firstTreePage, number < highWater else {
             throw snapshot.damaged(number, "outside of the file")
         }
-        var header: (UInt64, UInt64) = (0, 0)
-        try withHeader(&header, of: number)
-        let flags = UInt16(truncatingIfNeeded: UInt64(littleEndian: header.1))
-        let overflow = UInt64(littleEndian: header.1) >> 32
-        guard UInt64(littleEndian: header.0) == number,
-            flags == Format.leafFlag || flags == Format.branchFlag
-        else { throw snapshot.damaged(number, "not a page of a tree") }
+        let (identity, flags, overflow) = try header(of: number)
+        guard identity == number, flags == Format.leafFlag || flags == Format.branchFlag else {
+            throw snapshot.damaged(number, "not a page of a tree")
+        }
         guard number + overflow < highWater else {
             throw snapshot.damaged(number, "reaches outside of the file")
         }
@@ -148,11 +130,12 @@ struct FreeListLoader {
         }
     }
 
-    private func withHeader(_ header: inout (UInt64, UInt64), of number: UInt64)
-        throws(BoltError)
+    private func header(of number: UInt64)
+        throws(BoltError) -> (number: UInt64, flags: UInt16, overflow: UInt64)
     {
+        var words: (UInt64, UInt64) = (0, 0)
         var outcome: Result<Void, BoltError> = .success(())
-        withUnsafeMutableBytes(of: &header) { buffer in
+        withUnsafeMutableBytes(of: &words) { buffer in
             do throws(BoltError) {
                 try snapshot.readFile(at: Int(number) * pageSize, into: buffer)
             } catch {
@@ -160,6 +143,10 @@ struct FreeListLoader {
             }
         }
         try outcome.get()
+        let second = UInt64(littleEndian: words.1)
+        return (
+            UInt64(littleEndian: words.0), UInt16(truncatingIfNeeded: second), second >> 32
+        )
     }
 
     private func read(_ number: UInt64, bytes count: Int) throws(BoltError) -> [UInt8] {

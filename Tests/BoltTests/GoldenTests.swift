@@ -62,7 +62,8 @@ import Testing
     }
 
     @Test(
-        "a stored free list is the one that a walk finds", arguments: ["bbolt-4096", "bbolt-8192"])
+        "a page is of a tree, of the stored free list, or free",
+        arguments: ["bbolt-4096", "bbolt-8192"])
     func freeLists(name: String) throws {
         let database = try GoldenTests.open(name)
         let list = try #require(database.storedList)
@@ -75,16 +76,33 @@ import Testing
         }
     }
 
-    @Test("a bad free list does no harm: the pages are found anew")
-    func badFreeList() throws {
+    @Test("what a stored free list says is not believed", arguments: [false, true])
+    func wrongFreeList(isTooLong: Bool) throws {
         let disk = TestDisk("/db", try GoldenTests.content("bbolt-4096"))
-        let list = try #require(try Database.open(path: "/db", in: disk).storedList)
-        let entry = disk.inodes["/db"]!.memory.pointer + Int(list.first) * 4096 + 16
-        entry.storeBytes(of: UInt64(1 << 40).littleEndian, as: UInt64.self)
+        let sound = try Database.open(path: "/db", in: disk)
+        let list = try #require(sound.storedList)
+        let meta = sound.snapshots.pin().meta
+        let free = sound.freeBytes
+        sound.close()
+        let page = disk.inodes["/db"]!.memory.pointer + Int(list.first) * 4096
+        if isTooLong {
+            // As if all pages behind it were its own.
+            let overflow = UInt32(meta.highWater - list.first - 1)
+            page.storeBytes(of: overflow.littleEndian, toByteOffset: 12, as: UInt32.self)
+        } else {
+            // As if the root of all buckets were free, and nothing else.
+            page.storeBytes(of: UInt16(1).littleEndian, toByteOffset: 10, as: UInt16.self)
+            page.storeBytes(of: meta.rootPage.littleEndian, toByteOffset: 16, as: UInt64.self)
+        }
         let database = try Database.open(path: "/db", in: disk)
-        #expect(database.storedList == nil)
         #expect(database.check() == [])
-        #expect(database.freeBytes > 0)
+        if !isTooLong { #expect(database.freeBytes == free) }
+        let model = contents(of: database.snapshots.pin())
+        for number in 0..<3 { try SnapshotTests.put(database, "a", Bytes("\(number)")) }
+        #expect(database.check() == [])
+        #expect(database.storedList == nil)
+        let now = contents(of: database.snapshots.pin())
+        #expect(now.filter { $0.key != "key" } == model)
     }
 
     @Test("inline buckets can be read, changed and left alone")
