@@ -1,4 +1,4 @@
-//  A position in a bucket of a snapshot that moves both ways.
+//  A position in a bucket of a snapshot that moves from key to key.
 
 import RuntimeCore
 
@@ -13,8 +13,6 @@ package struct Cursor: Sendable {
         let page: UInt64
         var index: Int
     }
-
-    private enum Direction { case forward, backward }
 
     private let bucket: BucketView
     /// The way from the root to the leaf, without the leaf. Empty when the root is a leaf.
@@ -43,12 +41,14 @@ package struct Cursor: Sendable {
             start: UnsafeRawPointer(bitPattern: keyAddress + UInt(keyCount)), count: valueCount)
     }
 
-    // Every move returns whether there is a current element now. Once there is none, only `first`,
-    // `last` and `seek` find one again.
+    // Every move returns whether there is a current element now. Once there is none, only `first`
+    // and `seek` find one again.
 
-    package mutating func first() -> Bool { begin(.forward) }
-
-    package mutating func last() -> Bool { begin(.backward) }
+    package mutating func first() -> Bool {
+        steps.removeAll(keepingCapacity: true)
+        guard let root = bucket.rootPage else { return fail(bucket.root.number) }
+        return descend(from: root, number: bucket.root.number) && load()
+    }
 
     /// Moves to the first key that is not before `key`.
     package mutating func seek(_ key: UnsafeRawBufferPointer) -> Bool {
@@ -61,7 +61,7 @@ package struct Cursor: Sendable {
                 guard let place = current.lowerBound(key) else { break }
                 enter(current)
                 index = place.index
-                return index < leafCount ? load() : cross(.forward)
+                return index < leafCount ? load() : cross()
             }
             guard let child = current.childIndex(key) else { break }
             steps.append(Step(page: number, index: child))
@@ -73,21 +73,10 @@ package struct Cursor: Sendable {
 
     package mutating func next() -> Bool {
         index += 1
-        return index < leafCount ? load() : cross(.forward)
-    }
-
-    package mutating func previous() -> Bool {
-        index -= 1
-        return index >= 0 && leafCount > 0 ? load() : cross(.backward)
+        return index < leafCount ? load() : cross()
     }
 
     // MARK: private steps
-
-    private mutating func begin(_ direction: Direction) -> Bool {
-        steps.removeAll(keepingCapacity: true)
-        guard let root = bucket.rootPage else { return fail(bucket.root.number) }
-        return descend(from: root, number: bucket.root.number, direction) && load()
-    }
 
     private mutating func enter(_ leaf: Page) {
         leafAddress = UInt(bitPattern: leaf.base)
@@ -106,27 +95,26 @@ package struct Cursor: Sendable {
         return true
     }
 
-    /// Goes down to the first or last leaf below `page`, and to its first or last element.
-    private mutating func descend(from page: Page, number: UInt64, _ direction: Direction) -> Bool {
+    /// Goes down to the first leaf below `page`, and to its first element.
+    private mutating func descend(from page: Page, number: UInt64) -> Bool {
         var number = number
         var page = page
         while !page.isLeaf {
             guard page.count > 0, steps.count < Format.depthMax else { return fail(number) }
-            let child = direction == .forward ? 0 : page.count - 1
-            steps.append(Step(page: number, index: child))
-            number = page.child(child)
+            steps.append(Step(page: number, index: 0))
+            number = page.child(0)
             guard let next = bucket.snapshot.space.page(number) else { return fail(number) }
             page = next
         }
         enter(page)
-        index = direction == .forward ? 0 : leafCount - 1
+        index = 0
         // Only the root of an empty bucket is an empty leaf.
         if leafCount == 0 { return steps.isEmpty ? stop() : fail(number) }
         return true
     }
 
-    /// Leaves the leaf for its neighbour.
-    private mutating func cross(_ direction: Direction) -> Bool {
+    /// Leaves the leaf for the next one.
+    private mutating func cross() -> Bool {
         guard leafCount > 0 else { return stop() }
         let left = Page(
             leaf: UnsafeRawPointer(bitPattern: leafAddress)!, extent: leafExtent,
@@ -135,26 +123,25 @@ package struct Cursor: Sendable {
             guard let branch = bucket.snapshot.space.page(step.page), !branch.isLeaf else {
                 return fail(step.page)
             }
-            let child = direction == .forward ? step.index + 1 : step.index - 1
-            guard child >= 0, child < branch.count else { continue }
+            let child = step.index + 1
+            guard child < branch.count else { continue }
             steps.append(Step(page: step.page, index: child))
             let number = branch.child(child)
             guard let page = bucket.snapshot.space.page(number) else { return fail(number) }
-            guard descend(from: page, number: number, direction) else { return false }
+            guard descend(from: page, number: number) else { return false }
             // First keys rise from leaf to leaf: without this a circle of pages had no end.
-            guard isInOrder(left, direction) else { return fail(number) }
+            guard isAhead(of: left) else { return fail(number) }
             return load()
         }
         return stop()
     }
 
-    private func isInOrder(_ left: Page, _ direction: Direction) -> Bool {
+    private func isAhead(of left: Page) -> Bool {
         let entered = Page(
             leaf: UnsafeRawPointer(bitPattern: leafAddress)!, extent: leafExtent,
             count: leafCount)
         guard let old = left.element(0), let new = entered.element(0) else { return false }
-        let order = compareKeys(old.address, old.keyCount, new.address, new.keyCount)
-        return direction == .forward ? order < 0 : order > 0
+        return compareKeys(old.address, old.keyCount, new.address, new.keyCount) < 0
     }
 
     private mutating func fail(_ page: UInt64) -> Bool {

@@ -44,8 +44,6 @@ struct TreeStaging {
         return top[0].page
     }
 
-    mutating func free(_ run: PageRun) { freed.append(run) }
-
     // MARK: merging
 
     private mutating func shrink(_ tree: Tree) {

@@ -58,18 +58,6 @@ package final class WriteTransaction {
         enter(name, tree, root: 0)
     }
 
-    /// Removes a bucket with everything in it.
-    /// - Returns: false when there is none.
-    package func deleteBucket(_ name: Bytes) -> Bool {
-        precondition(phase == .open)
-        guard let tree = tree(name) else { return false }
-        var visited = PageSet(highWater: meta.highWater)
-        release(tree.root, &visited, depth: 0)
-        trees[name] = nil
-        recent = nil
-        return name.withUnsafeBytes { directory.delete($0) }
-    }
-
     /// Pages of this bucket are filled to 90 % from now on: for keys that arrive in order.
     package func setSequentialFill(_ bucket: Bytes) {
         existing(bucket).isSequential = true
@@ -197,39 +185,6 @@ package final class WriteTransaction {
         name.withUnsafeBytes { name in
             value.withUnsafeBytes { directory.put(name, $0, isBucket: true) }
         }
-    }
-
-    /// Frees all pages of a tree.
-    private func release(_ child: Child, _ visited: inout PageSet, depth: Int) {
-        guard depth < Format.depthMax else {
-            return workspace.fail(child.page, "the tree is too deep")
-        }
-        if let node = child.node {
-            if let origin = node.origin { release(origin, &visited) }
-            for below in node.children { release(below, &visited, depth: depth + 1) }
-            return
-        }
-        guard let page = workspace.space.page(child.page) else {
-            return workspace.fail(child.page, "not a sound page of a tree")
-        }
-        guard release(PageRun(first: child.page, count: page.extent / meta.pageSize), &visited),
-            !page.isLeaf
-        else { return }
-        for index in 0..<page.count {
-            let below = Child(
-                key: KeyReference(address: 1, count: 0), page: page.child(index), node: nil)
-            release(below, &visited, depth: depth + 1)
-        }
-    }
-
-    @discardableResult
-    private func release(_ run: PageRun, _ visited: inout PageSet) -> Bool {
-        guard visited.insert(run) else {
-            workspace.fail(run.first, "used twice")
-            return false
-        }
-        freed.append(run)
-        return true
     }
 
     /// Gives every changed node its pages. The nodes cannot be changed after that.

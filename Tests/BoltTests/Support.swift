@@ -111,12 +111,6 @@ struct Changes {
                 }
             }
         }
-        if random.oneIn(25) {
-            let name = Changes.buckets[random.below(Changes.buckets.count)]
-            if transaction.deleteBucket(name) != (model.removeValue(forKey: name) != nil) {
-                problems.append("deleteBucket")
-            }
-        }
         return problems
     }
 
