@@ -112,17 +112,6 @@ extension Lessor {
             return checkpoints
         }
     }
-
-    /// When `takeExpired` or `takeCheckpoints` may have something, or a bit earlier; `nil` for
-    /// never.
-    package var nextDeadline: Instant? {
-        state.withLock { state in
-            state.refreshExpiries()
-            guard let expiry = state.expiries.next?.due else { return nil }
-            guard let checkpoint = state.checkpoints.next?.due else { return expiry }
-            return min(expiry, checkpoint)
-        }
-    }
 }
 
 extension Lease {
@@ -193,18 +182,6 @@ extension Lessor.State {
     fileprivate mutating func queueCheckpoint(of id: Int64, due: Instant) {
         leases[id]!.checkpointEntry = due
         checkpoints.insert(id, due: due)
-    }
-
-    /// Puts the first entries where they belong, so that the first of all means something.
-    fileprivate mutating func refreshExpiries() {
-        for _ in 0..<8 {
-            guard let entry = expiries.next else { return }
-            let lease = leases[entry.lease]
-            let counts = lease?.expiryEntry == entry.due
-            if counts, lease!.expiryDue == entry.due { return }
-            expiries.removeNext()
-            if counts { queueExpiry(of: entry.lease) }
-        }
     }
 
     /// Bounds what the queues remember of leases that are gone.

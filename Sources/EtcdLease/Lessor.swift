@@ -66,11 +66,6 @@ package final class Lessor: Sendable {
 
     package var count: Int { state.withLock { $0.leases.count } }
 
-    /// Entries in the queues, outdated ones included.
-    package var queuedEntries: Int {
-        state.withLock { $0.expiries.count + $0.checkpoints.count }
-    }
-
     package var isPrimary: Bool { state.withLock { $0.isPrimary } }
 
     /// The keys that hang on a lease, sorted.

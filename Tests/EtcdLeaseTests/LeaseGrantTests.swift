@@ -71,7 +71,6 @@ struct LeaseGrantTests {
         #expect(fixture.lessor.renew(7, now: at(1)) == .notPrimary)
         #expect(fixture.lessor.renew(8, now: at(1)) == .notPrimary)
         #expect(fixture.lessor.expired(at: at(1_000_000)) == [])
-        #expect(fixture.lessor.nextDeadline == nil)
         #expect(fixture.lessor.ttl(7, at: at(5)) == 10)
         #expect(fixture.lessor.ttl(8, at: at(5)) == nil)
     }

@@ -1,11 +1,13 @@
 //  A lessor over a database of its own, with time in seconds.
 
 import EtcdBackend
-import EtcdLease
 import EtcdProto
 import Glibc
 import RuntimeCore
 import RuntimePosix
+import Synchronization
+
+@testable import EtcdLease
 
 /// Seconds after the beginning of the tests' time.
 func at(_ seconds: Double) -> Instant {
@@ -65,6 +67,11 @@ final class LeaseFixture {
 }
 
 extension Lessor {
+    /// Entries in the queues, outdated ones included.
+    var queuedEntries: Int {
+        state.withLock { $0.expiries.count + $0.checkpoints.count }
+    }
+
     func ttl(_ id: Int64, at now: Instant) -> Int64? {
         timeToLive(id, withKeys: false, now: now)?.ttl
     }
