@@ -167,8 +167,6 @@ package struct ConsensusRole: Role, ~Copyable {
             node.transferLeadership(to: target)
         case .promote(let learner, let proposal, let refusal):
             promote(learner, proposal, otherwise: refusal, &outputs)
-        case .campaign:
-            node.campaign()
         }
     }
 

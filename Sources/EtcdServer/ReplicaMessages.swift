@@ -62,8 +62,6 @@ package enum ConsensusInput: Sendable {
     /// Make a voter of this learner, if it has nearly all of the leader's log and nothing else
     /// speaks against it.
     case promote(MemberID, Proposal, otherwise: ServerError?)
-    /// Campaign without waiting for the election timeout (a lone voter at start).
-    case campaign
 }
 
 package enum ConsensusOutput: Sendable {

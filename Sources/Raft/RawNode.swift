@@ -73,9 +73,6 @@ package struct RawNode: ~Copyable {
         core.transferLeadership(to: member)
     }
 
-    /// Follower only: stop waiting for a leader that is known to be gone.
-    package mutating func forgetLeader() { core.forgetLeader() }
-
     /// Puts the change of membership committed at `index` in force; gives the configuration that
     /// results. A change that makes no valid configuration is reported as an event and changes
     /// nothing. So does one that a received snapshot has overtaken: `nil`, because the

@@ -50,8 +50,7 @@ struct ConsensusRoleTests {
                 entries: [Entry(term: 3, index: last.next)], commit: last.next))
         bench.tick()
         // It leads again, and member 3 has nothing yet.
-        bench.receive(Message(.timeoutNow, from: 2))
-        bench.win()
+        bench.lead()
         let outputs = bench.receive(
             Message(.appendResponse, from: 3, index: last.next, reject: true, rejectHint: 1))
         #expect(outputs.snapshotsWanted == [3])
@@ -80,7 +79,7 @@ struct ConsensusRoleTests {
         ])
         #expect(outputs.confStates.isEmpty)
         #expect(outputs.restored.map(\.metadata) == [later])
-        let votes = bench.settle([.campaign]).sent.filter { $0.kind == .vote }
+        let votes = bench.campaign().sent.filter { $0.kind == .vote }
         #expect(votes.map(\.to) == [2, 3])
     }
 
@@ -117,7 +116,7 @@ struct ConsensusRoleTests {
     @Test("a member that wins an election takes what it has held in the same run")
     func ownElection() {
         let bench = ConsensusBench()
-        bench.settle([.campaign])
+        bench.campaign()
         #expect(bench.run([.propose(ConsensusBench.proposal())]).isEmpty)
         let vote = Message(.voteResponse, to: 1, from: 2, term: bench.status.term)
         #expect(bench.run([.messages([vote])]).written.map(\.data) == [Bytes.empty, Bytes("x")])

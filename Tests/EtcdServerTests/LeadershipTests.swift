@@ -65,10 +65,9 @@ private struct Voter: ~Copyable {
     }
 
     mutating func lead() {
-        run([.campaign])
-        let term = status.term.next
-        run([.messages([Message(.preVoteResponse, to: 1, from: 2, term: term)])])
-        run([.messages([Message(.voteResponse, to: 1, from: 2, term: term)])])
+        run()
+        run([.messages([Message(.timeoutNow, to: 1, from: 2, term: status.term)])])
+        run([.messages([Message(.voteResponse, to: 1, from: 2, term: status.term)])])
     }
 
     @discardableResult

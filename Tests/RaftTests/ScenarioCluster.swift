@@ -31,7 +31,6 @@ final class ScenarioCluster {
         case "change": return try change(command)
         case "read": try first(command).node.readIndex(context: try bytes(command, "context"))
         case "transfer": try first(command).node.transferLeadership(to: try id(command, "to"))
-        case "forget-leader": try first(command).node.forgetLeader()
         case "unreachable": try first(command).node.reportUnreachable(try id(command, "peer"))
         case "snapshot-status":
             try first(command).node.reportSnapshot(
