@@ -129,8 +129,8 @@ struct Progress: Sendable {
         return true
     }
 
-    /// The member refused entries after `rejected`; try after `hint` next. False when the refusal
-    /// is old news.
+    /// The member refused entries after `rejected`; try after `hint` next. False when nothing is to
+    /// be sent for it now: the refusal is old news, or the member denies what it has acknowledged.
     mutating func decrease(rejected: LogIndex, hint: LogIndex) -> Bool {
         if state == .replicate {
             guard rejected > match else { return false }
@@ -140,7 +140,13 @@ struct Progress: Sendable {
         }
         // While probing only one message is out, so anything else answers an older one.
         guard next - 1 == rejected else { return false }
-        next = max(min(rejected, hint.next), match.next)
+        let lower = max(min(rejected, hint.next), match.next)
+        guard lower < next else {
+            // The same again would be refused as fast as it travels: not before a heartbeat.
+            flowPaused = true
+            return false
+        }
+        next = lower
         sentCommit = min(sentCommit, next - 1)
         flowPaused = false
         return true

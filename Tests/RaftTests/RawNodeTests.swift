@@ -243,6 +243,23 @@ struct RawNodeTests {
         #expect(next.first { $0.to == 3 }?.index == 4)
     }
 
+    @Test("a member that denies what it has acknowledged is asked once for each of its heartbeats")
+    func deniedEntries() throws {
+        let bench = Bench(log: [1, 1, 1, 1])
+        bench.lead()
+        _ = bench.acknowledge(from: 2, index: 5)
+        bench.member.node.reportUnreachable(2)
+        try bench.member.node.propose([Bytes("a")])
+        #expect(bench.collect().filter { $0.to == 2 }.map(\.index) == [5])
+        let denial = Message(
+            .appendResponse, from: 2, term: bench.status.term, logTerm: 1, index: 5, reject: true,
+            rejectHint: 2)
+        #expect(bench.step(denial).isEmpty)
+        let beat = Message(.heartbeatResponse, from: 2, term: bench.status.term)
+        #expect(bench.step(beat).map(\.index) == [5])
+        #expect(bench.step(denial).isEmpty)
+    }
+
     @Test("a snapshot that nobody waits for is not sent, and the driver is told so")
     func snapshotNotWanted() {
         let bench = Bench()
