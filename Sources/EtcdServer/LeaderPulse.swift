@@ -4,9 +4,12 @@ import RuntimeCore
 
 /// Watches the ticks of a member, to tell a leader from one that stood still, because its disk hung
 /// or its whole process was stopped, and may have been deposed meanwhile.
+///
+/// One that is cut off from the others ticks on time all the same: it leads in its own eyes for up
+/// to two election timeouts, perhaps beside another leader in the end. So do etcd's leaders.
 struct LeaderPulse {
-    /// Three ticks (etcd's value), or half of an election timeout if that is longer: nobody else
-    /// is elected before a whole one has passed since the heartbeat that left with the last tick.
+    /// Three ticks (etcd's value), or half of an election timeout if that is longer: nobody who has
+    /// heard the heartbeat of the last tick campaigns because its leader stands still for so long.
     private let trustMilliseconds: UInt64
     /// What a leader without a quorum takes at most to find that out.
     private let doubtMilliseconds: UInt64

@@ -43,9 +43,11 @@ package final class ReplicaStatus: Sendable {
     /// not know, so that its applied state is as good as a confirmed one. Ends before a vote or a
     /// change of the membership that would end it can have an effect.
     package var leadsUndisputed: Bool { undisputedValue.load(ordering: .acquiring) }
-    /// This member leads, and has ticked so recently that others, who wait for an election timeout,
-    /// have not elected anybody, unless it hands its leadership over. When this is false although
-    /// `role` says that it leads, a barrier tells whether that is still so.
+    /// This member leads as far as it knows, and has ticked so recently that it has not stood
+    /// still. As with etcd, that does not say that nobody else leads: one that is cut off from its
+    /// quorum ticks on time, and learns of it within two election timeouts, while others may elect
+    /// somebody after one. When this is false although `role` says that it leads, a barrier tells
+    /// whether that is still so.
     package func leads(at now: Instant) -> Bool {
         role == .leader && now.nanoseconds < leadsUntilValue.load(ordering: .acquiring)
     }
