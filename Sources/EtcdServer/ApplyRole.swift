@@ -141,6 +141,7 @@ package struct ApplyRole: Role {
             for peer in snapshotRequests.takeRefused(now: now.monotonic) {
                 outputs.append(.consensus(.snapshotSent(peer, succeeded: false)))
             }
+            if let failure = status.consensusFailure { fail(failure, &outputs) }
         }
         if !hasFailed,
             let failure = v3Housekeeping.run(now: now, replies: &replies, &outputs)

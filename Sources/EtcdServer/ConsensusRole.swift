@@ -373,6 +373,7 @@ package struct ConsensusRole: Role, ~Copyable {
 
     private func note(_ event: RaftEvent) {
         eventLog.write(event)
+        if let reason = event.failure { status.publish(consensusFailure: reason) }
         switch event {
         case .startedElection, .leaderLost: status.publishLeaderLost(at: nextTick)
         default: break

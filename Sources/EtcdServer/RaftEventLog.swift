@@ -37,8 +37,23 @@ struct RaftEventLog {
             logger.warning("\(id) dropped an invalid \(kind) message from \(sender)")
         case .lostEntries(let committed, let last):
             logger.critical(
-                "\(id) has lost entries that it acknowledged; stop it, remove it and add it again",
+                "\(id) has lost entries that it acknowledged",
                 metadata: ["committed": "\(committed)", "last-index": "\(last)"])
         }
+    }
+}
+
+extension RaftEvent {
+    /// Why the member must end after this, and what to do then; `nil` if it need not.
+    var failure: String? {
+        guard case .lostEntries(let committed, let last) = self else { return nil }
+        return """
+            this member no longer has log entries that it acknowledged: the leader knows that it \
+            had entry \(committed), which is committed, but its log ends at entry \(last). Its \
+            disk has lost what was written, or its data directory was replaced by an older copy \
+            or emptied. It cannot go on with it, because its votes could lose entries of the \
+            whole cluster: remove the member (member remove), empty its data directory, and add \
+            it again (member add)
+            """
     }
 }

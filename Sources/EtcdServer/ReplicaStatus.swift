@@ -21,6 +21,7 @@ package final class ReplicaStatus: Sendable {
     private let leadsUntilValue = Atomic<UInt64>(0)
     private let quickLogValue = Atomic<Bool>(false)
     private let lastTickValue = Atomic<UInt64>(0)
+    private let consensusFailureValue = Mutex<String?>(nil)
 
     package init() {}
 
@@ -65,6 +66,9 @@ package final class ReplicaStatus: Sendable {
         return value == 0 ? nil : Instant(nanoseconds: value)
     }
 
+    /// Why the consensus role cannot go on; the apply role then ends the member.
+    var consensusFailure: String? { consensusFailureValue.withLock { $0 } }
+
     package var role: RaftRole {
         switch roleValue.load(ordering: .acquiring) {
         case 1: .preCandidate
@@ -106,6 +110,11 @@ package final class ReplicaStatus: Sendable {
 
     func publishTick(at instant: Instant) {
         lastTickValue.store(instant.nanoseconds, ordering: .relaxed)
+    }
+
+    /// The first reason stays.
+    func publish(consensusFailure reason: String) {
+        consensusFailureValue.withLock { $0 = $0 ?? reason }
     }
 
     func publishLeaderLost(at instant: Instant) {

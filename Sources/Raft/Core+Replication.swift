@@ -270,12 +270,14 @@ extension Core {
     }
 
     mutating func handleHeartbeat(_ heartbeat: Message) {
-        if heartbeat.commit > log.lastIndex {
-            // The leader knows that we had it. Going on would lose what is committed.
+        guard heartbeat.commit <= log.lastIndex else {
+            // Leaders name no more than what we have acknowledged to them in this term, and nobody
+            // replaces what is committed. Going on would lose it.
+            hasLostEntries = true
             events.append(.lostEntries(committed: heartbeat.commit, lastIndex: log.lastIndex))
-        } else {
-            log.commit(to: heartbeat.commit)
+            return
         }
+        log.commit(to: heartbeat.commit)
         send(Message(.heartbeatResponse, to: heartbeat.from, context: heartbeat.context))
     }
 

@@ -31,6 +31,9 @@ struct Core: ~Copyable {
     /// Leader only: payload appended in this term and not yet handed out as committed.
     var uncommittedBytes = 0
     var reads = ReadIndexQueue()
+    /// Entries that this member has acknowledged are gone. Votes and acknowledgements of such a
+    /// log are worth nothing, so it takes no part any more: no message counts, and no election.
+    var hasLostEntries = false
     /// The hard state of the last `Ready` that became durable.
     var durableTerm: Term
     var durableVote: MemberID
@@ -63,10 +66,10 @@ struct Core: ~Copyable {
     var hardState: HardState { HardState(term: term, vote: vote, commit: log.committed) }
     var softState: SoftState { SoftState(leader: leader, role: role) }
 
-    /// May this member campaign? Not as a learner, not outside the configuration, and not while
-    /// its log is a snapshot that is not durable yet.
+    /// May this member campaign? Not as a learner, not outside the configuration, not while its
+    /// log is a snapshot that is not durable yet, and not with a log that has lost its end.
     var isPromotable: Bool {
-        tracker.configuration.isVoter(id) && log.unpersistedSnapshot == nil
+        tracker.configuration.isVoter(id) && log.unpersistedSnapshot == nil && !hasLostEntries
     }
 
     // MARK: Time
@@ -105,7 +108,7 @@ struct Core: ~Copyable {
     // MARK: Messages
 
     mutating func step(_ message: Message) {
-        guard message.from != .none, message.to == id || message.to == .none,
+        guard !hasLostEntries, message.from != .none, message.to == id || message.to == .none,
             message.isFromPeers
         else { return }
         // An answer from somebody outside the configuration can only be old.

@@ -19,6 +19,7 @@ package enum RaftEvent: Sendable, Hashable {
     /// A message that no correct member could have sent; it was dropped.
     case droppedInvalidMessage(from: MemberID, Message.Kind)
     /// The leader says that entries are committed which this member acknowledged but no longer
-    /// has: its disk lost data, and it should be stopped and replaced.
+    /// has: its disk lost data, or an older copy of it was put in place. The core takes no part any
+    /// more; the member must be stopped and replaced.
     case lostEntries(committed: LogIndex, lastIndex: LogIndex)
 }
