@@ -72,8 +72,11 @@ struct LogRecovery {
         return nil
     }
 
+    /// Nothing follows: takes stock.
+    ///
     /// - Returns: the metadata.
-    func checkComplete(in directory: String) throws(WALError) -> Bytes {
+    mutating func finish(in directory: String) throws(WALError) -> Bytes {
+        dropReplaced()
         guard hasFoundStart else {
             throw WALError(
                 .snapshotNotFound,
@@ -89,5 +92,15 @@ struct LogRecovery {
                 "\(directory): index \(hardState.commit) is committed, but the log ends at \(last)")
         }
         return metadata
+    }
+
+    /// A snapshot that a leader sent replaces the whole log. Entries behind it that were written
+    /// before it came stay in the file until the next one takes their place; terms never fall in a
+    /// log, so that a lower one gives them away. With them a member would claim, and vote with, a
+    /// log that it has given up.
+    private mutating func dropReplaced() {
+        guard let first = entries.first, first.term < start.term else { return }
+        entries.removeAll()
+        lastIndex = start.index
     }
 }

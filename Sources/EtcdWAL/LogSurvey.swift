@@ -186,8 +186,9 @@ private struct LogSurveyor {
             case .snapshot:
                 let snapshot = try WALSnapshot(decoding: record.data)
                 survey.snapshots.append(snapshot)
-                // What a leader sent stands for the entries before it.
-                if snapshot.index > survey.lastIndex {
+                // What a leader sent stands for the entries before it, and replaces those behind it
+                // that are older.
+                if snapshot.index > survey.lastIndex || snapshot.term > survey.lastTerm {
                     survey.lastIndex = snapshot.index
                     survey.lastTerm = snapshot.term
                 }

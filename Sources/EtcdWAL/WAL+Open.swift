@@ -10,7 +10,7 @@ package struct WALContents: Sendable {
     package var metadata: Bytes
     /// The last one, or the initial one.
     package var hardState: HardState
-    /// All entries after the snapshot, without gaps.
+    /// All entries after the snapshot, without gaps. None that a received snapshot has replaced.
     package var entries: [Entry]
 }
 
@@ -85,7 +85,7 @@ extension WAL {
             while let record = try reader.next() {
                 if let problem = recovery.take(record) { throw reader.corrupt(problem) }
             }
-            let metadata = try recovery.checkComplete(in: place.path)
+            let metadata = try recovery.finish(in: place.path)
             let segment = held.removeLast()
             defer { held.append(segment) }
             let tail = try withFileErrors(path: segment.path) { () throws(FileError) in

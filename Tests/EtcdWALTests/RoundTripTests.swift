@@ -88,6 +88,33 @@ import Testing
         #expect(contents.hardState == state(2, commit: 6))
     }
 
+    @Test func aReceivedSnapshotReplacesWhatStandsBehindIt() throws {
+        let fixture = LogFixture()
+        let wal = try fixture.create()
+        try wal.append(
+            entries: entries(1...9, term: 3), hardState: state(3, commit: 2), mustSync: true)
+        try wal.saveSnapshot(WALSnapshot(index: 5, term: 5))
+        try wal.append(entries: [], hardState: state(5, commit: 5), mustSync: true)
+        wal.close()
+        let survey = try WAL.survey(
+            fileSystem: fixture.fileSystem, directory: LogFixture.directory)
+        #expect(survey.lastIndex == 5 && survey.lastTerm == 5 && survey.findings.isEmpty)
+        let (again, contents) = try fixture.open(at: 5, term: 5)
+        #expect(contents.entries.isEmpty)
+        #expect(contents.hardState == state(5, commit: 5))
+        try again.append(entries: [entry(6, term: 5)], hardState: nil, mustSync: true)
+        #expect(try fixture.contents(at: 5, term: 5).entries == [entry(6, term: 5)])
+    }
+
+    @Test func aSnapshotOfItsOwnReplacesNothing() throws {
+        let fixture = LogFixture()
+        let wal = try fixture.create()
+        try wal.append(
+            entries: entries(1...9, term: 3), hardState: state(3, commit: 5), mustSync: true)
+        try wal.saveSnapshot(WALSnapshot(index: 5, term: 3))
+        #expect(try fixture.contents(at: 5, term: 3).entries == entries(6...9, term: 3))
+    }
+
     @Test func snapshotsBeyondTheCommitAreNotValid() throws {
         let fixture = LogFixture()
         let wal = try fixture.create()
