@@ -51,13 +51,15 @@ struct SegmentReader {
         let top = UInt8(truncatingIfNeeded: word >> 56)
         let padding = top & 0x80 == 0 ? 0 : Int(top & 7)
         let room = left - Frame.headerBytes
+        // Before it is held against the file: what is torn has zeros in place of bytes, so that an
+        // unfinished write never makes a length larger.
+        if size > Limits.walRecordBytesMax {
+            return .invalid("a record of \(size) bytes is larger than any record can be")
+        }
         if size > room || size + padding > room {
             return .cutShort("a record of \(size) bytes, but the file has \(room) more")
         }
         if size == 0 { return .invalid("an empty record") }
-        if size > Limits.walRecordBytesMax {
-            return .invalid("a record of \(size) bytes is larger than any record can be")
-        }
         if top != 0, top != 0x80 | UInt8(Frame.padding(size)) {
             return .invalid("the length is malformed")
         }

@@ -136,7 +136,8 @@ import Testing
 
     @Test(
         arguments: [
-            (UInt64(1) << 40, true),  // past the end: an unfinished write
+            (UInt64(1) << 27, true),  // past the end: an unfinished write
+            (UInt64(1) << 40, false),  // larger than any record
             (0x83 << 56 | 44, false),  // wrong padding for its size
             (0x05 << 56 | 40, false),  // padding without its mark
             (0x80 << 56, false),  // nothing in it
