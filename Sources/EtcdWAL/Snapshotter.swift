@@ -16,6 +16,8 @@ package final class Snapshotter {
     private let directory: String
     /// The directory's own name is durable.
     private var isAnchored = false
+    /// The newest file that the log notes: what a start takes.
+    private var newestNoted: String?
 
     /// - Parameter directory: must exist.
     package init(fileSystem: any FileSystem, directory: String) {
@@ -25,6 +27,7 @@ package final class Snapshotter {
     }
 
     /// Writes a snapshot; on return it is durable. A file of the same term and index is replaced.
+    /// The log must note it before the next `purge`.
     package func save(_ snapshot: Snapshot) throws(WALError) {
         try save(Snapshotter.encode(snapshot), of: snapshot.metadata)
     }
@@ -54,6 +57,7 @@ package final class Snapshotter {
                 try fileSystem.syncAncestors(of: directory)
                 isAnchored = true
             }
+            newestNoted = name
         } catch {
             _ = try? fileSystem.remove(temporary)
             throw WALError(error)
@@ -92,6 +96,7 @@ package final class Snapshotter {
                 if records.contains(where: {
                     $0.index == metadata.index && $0.term == metadata.term
                 }) {
+                    newestNoted = name
                     return snapshot
                 }
             }
@@ -157,7 +162,8 @@ package final class Snapshotter {
     }
 
     /// Removes all but the newest `number` snapshot files, and databases older than the newest; 0
-    /// keeps all, as in etcd.
+    /// keeps all, as in etcd. The newest one that the log notes stays in any case: a member that
+    /// died before it could note a newer one would otherwise have none to start from.
     ///
     /// - Returns: the paths removed.
     package func purge(keeping number: Int) throws(WALError) -> [String] {
@@ -167,7 +173,7 @@ package final class Snapshotter {
             let snapshots = names.compactMap { name in
                 HexPair.parse(name, suffix: Snapshotter.suffix).map { (name, index: $0.1) }
             }.sorted { $0.0 < $1.0 }
-            var doomed = snapshots.dropLast(number).map(\.0)
+            var doomed = snapshots.dropLast(number).map(\.0).filter { $0 != newestNoted }
             if let newest = snapshots.last?.index {
                 doomed += names.filter { name in
                     guard name.hasSuffix(Snapshotter.databaseSuffix),

@@ -108,4 +108,15 @@ import Testing
         let kept = (4...8).map { name($0) } + ["0000000000000008.snap.db"]
         #expect(try fileSystem.list("/snap") == kept.sorted())
     }
+
+    @Test func aFileThatTheLogDoesNotNoteOustsNone() throws {
+        try snapshotter.save(snapshot(10))
+        try snapshotter.save(snapshot(20))
+        let restarted = Snapshotter(fileSystem: fileSystem, directory: "/snap")
+        #expect(try restarted.loadNewest(matching: records(0, 10)) == snapshot(10))
+        #expect(try restarted.purge(keeping: 1).isEmpty)
+        #expect(try restarted.loadNewest(matching: records(0, 10)) == snapshot(10))
+        try restarted.save(snapshot(30))
+        #expect(try restarted.purge(keeping: 1) == [10, 20].map { "/snap/" + name($0) })
+    }
 }
