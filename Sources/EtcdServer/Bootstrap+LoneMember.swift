@@ -29,7 +29,8 @@ extension Bootstrap {
     }
 
     /// Turns what was opened into a cluster of this member alone: appends, already committed, the
-    /// removal of everybody else. One write, durable on return.
+    /// removal of everybody else. One write, durable on return. A log that ends before what the
+    /// database holds is refused and left as it is: what it lacks would be a gap in it for ever.
     ///
     /// - Parameters:
     ///   - applied: the last entry whose effects the database holds. It was committed, even if the
@@ -40,6 +41,14 @@ extension Bootstrap {
         _ opened: inout OpenedLog, applied: LogIndex, peerURLs: [String],
         uncommitted: Uncommitted = .dropped, movesTo: [String]? = nil
     ) throws(BootstrapError) -> LoneMember {
+        let end = max(opened.snapshotMetadata.index, opened.entries.last?.index ?? 0)
+        guard applied <= end else {
+            throw BootstrapError(
+                description: "cannot force a new cluster: the database holds entries up to "
+                    + "\(applied), but the log ends at \(end): its end is lost, or the two do not "
+                    + "belong together. Take another member's directory, or make a new cluster of "
+                    + "this one's database: snapshot restore --skip-hash-check")
+        }
         let known = max(opened.hardState.commit, applied, opened.snapshotMetadata.index)
         var result = LoneMember()
         result.uncommitted = opened.entries.count { $0.index > known }

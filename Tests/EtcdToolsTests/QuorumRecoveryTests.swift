@@ -49,6 +49,20 @@ import Testing
         #expect(try changes(after: 9).map(\.kind) == [.removeNode, .removeNode])
     }
 
+    @Test("A log that ends before what the database holds is left as it is")
+    func databaseAhead() throws {
+        try place.makeMember(entries: 10, commit: 8)
+        var opened = try Bootstrap.open(place.data, in: place.files)
+        let error = #expect(throws: BootstrapError.self) {
+            try Bootstrap.forceNewCluster(&opened, applied: 15, peerURLs: [])
+        }
+        opened.wal.close()
+        #expect(error?.description.contains("up to 15, but the log ends at 13") == true)
+        let again = try Bootstrap.open(place.data, in: place.files)
+        defer { again.wal.close() }
+        #expect(again.entries.last?.index == 13)
+    }
+
     @Test("A second time changes nothing")
     func again() throws {
         try place.makeMember(entries: 10, commit: 8)
