@@ -204,7 +204,8 @@ let package = Package(
             "EtcdDaemonTests",
             [
                 "EtcdConfig", "EtcdDaemon", "EtcdEdge", "EtcdMembership", "EtcdNet", "EtcdProto",
-                "EtcdServer", "Raft", "RuntimeCore", "RuntimePosix", logging,
+                "EtcdServer", "EtcdTransport", "Raft", "RuntimeCore", "RuntimePosix", "Simulator",
+                nioTesting, logging,
             ] + nio),
         tests("RaftTests", ["Raft", "RuntimeCore", "Scenario"], exclude: ["testdata"]),
         tests(

@@ -52,7 +52,9 @@ struct MemberQuestions: CorruptionQuestions {
     }
 
     func barrier() async -> Bool {
-        let reply = await ask(limit: requestLimit) { handler.linearizableBarrier(address: $0) }
+        let reply = await ask(limit: requestLimit) { address in
+            handler.linearizableBarrier(address: address).map { $0 }
+        }
         if case .barrier? = reply { return true }
         return false
     }
@@ -60,8 +62,8 @@ struct MemberQuestions: CorruptionQuestions {
     func raiseAlarm(for member: MemberID) async {
         let request = AlarmRequest(
             action: .activate, memberID: member.rawValue, alarm: .corrupt)
-        _ = await ask(limit: requestLimit) {
-            handler.alarm(request, context: CallContext(), address: $0)
+        _ = await ask(limit: requestLimit) { address in
+            handler.alarm(request, context: CallContext(), address: address).map { $0 }
         }
     }
 
@@ -69,17 +71,25 @@ struct MemberQuestions: CorruptionQuestions {
         .milliseconds(Int64(clamping: handler.requestTimeoutMilliseconds))
     }
 
-    private func ask<ID>(
-        limit: TimeAmount?, _ start: (ReplyAddress) -> Result<ID, ServerError>
+    /// - Parameter start: gives what to forget when no reply comes; `nil` for what is not
+    ///   registered.
+    private func ask(
+        limit: TimeAmount?, _ start: (ReplyAddress) -> Result<RequestID?, ServerError>
     ) async -> Reply? {
-        let reply = OneReply(loop, limit: limit)
-        if case .failure(let error) = start(reply.address) { reply.give(.failed(error)) }
-        return await withTaskCancellationHandler {
+        let waiting = OneReply(loop, limit: limit)
+        let request: RequestID?
+        switch start(waiting.address) {
+        case .success(let id): request = id
+        case .failure(let error): return .failed(error)
+        }
+        let reply: Reply? = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                reply.whenReplied { continuation.resume(returning: $0) }
+                waiting.whenReplied { continuation.resume(returning: $0) }
             }
         } onCancel: {
-            reply.give(nil)
+            waiting.give(nil)
         }
+        if reply == nil, let request { handler.forget(request) }
+        return reply
     }
 }

@@ -160,7 +160,7 @@ struct MemberParts: Sendable {
         VersionMonitor(
             handler: handler, queries: queries,
             ownVersion: SemanticVersion(ProgramVersion.etcd)
-                ?? SemanticVersion(major: 3, minor: 5), edge: SilentEdge(), logger: logger)
+                ?? SemanticVersion(major: 3, minor: 5), logger: logger)
     }
 
     func corruptionMonitor(_ logger: Logger) -> CorruptionMonitor {

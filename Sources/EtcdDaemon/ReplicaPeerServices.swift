@@ -111,16 +111,18 @@ struct ReplicaPeerServices: PeerServices {
         if let refusal = handler.refusalOfAdministration(CallContext(token: token)) {
             return done(.failure(.failed(refusal.text)))
         }
-        let reply = OneReply(loop, limit: limit)
-        reply.whenReplied { reply in
-            switch reply {
-            case .members(let members)?: done(.success(members))
-            case .failed(let error)?: done(.failure(PeerServiceError(promotion: error)))
-            default: done(.failure(.timeout))
+        let waiting = OneReply(loop, limit: limit)
+        switch handler.promoteMember(id, address: waiting.address) {
+        case .failure(let error): done(.failure(PeerServiceError(promotion: error)))
+        case .success(let request):
+            waiting.whenReplied { reply in
+                if reply == nil { handler.forget(request) }
+                switch reply {
+                case .members(let members)?: done(.success(members))
+                case .failed(let error)?: done(.failure(PeerServiceError(promotion: error)))
+                default: done(.failure(.timeout))
+                }
             }
-        }
-        if case .failure(let error) = handler.promoteMember(id, address: reply.address) {
-            reply.give(.failed(error))
         }
     }
 
@@ -139,16 +141,18 @@ struct ReplicaPeerServices: PeerServices {
     }
 
     func downgradeEnabled(done: @escaping Done<Bool>) {
-        let reply = OneReply(loop, limit: limit)
-        reply.whenReplied { reply in
-            switch reply {
-            case .barrier?: done(.success(handler.v3.downgrade.isEnabled))
-            case .failed(let error)?: done(.failure(.failed(error.text)))
-            default: done(.failure(.timeout))
+        let waiting = OneReply(loop, limit: limit)
+        switch handler.linearizableBarrier(address: waiting.address) {
+        case .failure(let error): done(.failure(.failed(error.text)))
+        case .success(let request):
+            waiting.whenReplied { reply in
+                if reply == nil { handler.forget(request) }
+                switch reply {
+                case .barrier?: done(.success(handler.v3.downgrade.isEnabled))
+                case .failed(let error)?: done(.failure(.failed(error.text)))
+                default: done(.failure(.timeout))
+                }
             }
-        }
-        if case .failure(let error) = handler.linearizableBarrier(address: reply.address) {
-            reply.give(.failed(error))
         }
     }
 

@@ -15,7 +15,6 @@ struct VersionMonitor: Sendable {
     let handler: RequestHandler
     let queries: ClusterQueries
     let ownVersion: SemanticVersion
-    let edge: any EdgePort
     let logger: Logger
 
     /// Until the task is cancelled. `wakeUps` yields when a term has started, so that a new
@@ -38,13 +37,11 @@ struct VersionMonitor: Sendable {
         guard handler.status.role == .leader else { return }
         let answers = await ask()
         guard !Task.isCancelled, handler.status.role == .leader else { return }
-        // Nobody waits for what is proposed: the next period sees whether it took effect.
-        let address = ReplyAddress(edge: edge, token: 0)
         let target = handler.v3.downgrade.target
         if let target, target.isAgreed(by: answers.map { $0?.cluster }) {
             logger.info(
                 "the cluster has been downgraded", metadata: ["cluster-version": "\(target)"])
-            if case .failure(let error) = handler.endDowngrade(address: address) {
+            if case .failure(let error) = handler.endDowngrade() {
                 logger.warning("failed to cancel downgrade", metadata: ["error": "\(error.text)"])
             }
             return
@@ -54,7 +51,8 @@ struct VersionMonitor: Sendable {
         guard let version else { return }
         let request = V2Request(
             method: .put, path: Bytes("/0/version"), value: Bytes(version.description))
-        _ = handler.proposeV2(request, address: address)
+        // Nobody waits for it: the next period sees whether it took effect.
+        _ = handler.proposeV2(request, address: nil)
     }
 
     /// One answer of every member; `nil` from those that do not give one.
@@ -79,10 +77,4 @@ struct VersionMonitor: Sendable {
         }
         return answers
     }
-}
-
-/// An edge for requests whose outcome is seen elsewhere.
-final class SilentEdge: EdgePort {
-    let number = -1
-    func deliver(_ replies: [EdgeReply]) {}
 }

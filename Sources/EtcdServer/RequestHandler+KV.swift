@@ -153,7 +153,7 @@ extension RequestHandler {
     /// Puts a v3 request into the log. Reply: `.v3`.
     func propose(
         _ kind: InternalRaftRequest.Kind, basis: Proposal.Basis = .wish, _ context: CallContext,
-        _ address: ReplyAddress
+        _ address: ReplyAddress?
     ) -> Result<RequestID, ServerError> {
         if isLearner { return .failure(.learnerNotSupported) }
         switch authInfo(context) {

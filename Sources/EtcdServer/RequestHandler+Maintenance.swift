@@ -131,13 +131,13 @@ extension RequestHandler {
         return proposeDowngrade(target: target, context, address)
     }
 
-    /// Ends a downgrade that has come to its end; the leader itself asks. Reply: `.v3(.downgrade)`.
-    package func endDowngrade(address: ReplyAddress) -> Result<RequestID, ServerError> {
-        proposeDowngrade(target: nil, CallContext(), address)
+    /// Ends a downgrade that has come to its end; the leader itself asks, and waits for no reply.
+    package func endDowngrade() -> Result<RequestID, ServerError> {
+        proposeDowngrade(target: nil, CallContext(), nil)
     }
 
     private func proposeDowngrade(
-        target: SemanticVersion?, _ context: CallContext, _ address: ReplyAddress
+        target: SemanticVersion?, _ context: CallContext, _ address: ReplyAddress?
     ) -> Result<RequestID, ServerError> {
         var info = DowngradeInfoSetRequest()
         info.enabled = target != nil

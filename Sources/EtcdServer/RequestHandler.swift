@@ -92,8 +92,8 @@ package final class RequestHandler: Sendable {
     // MARK: v2 keys
 
     /// Proposes a v2 write. The reply is `.v2` or `.failed`; after the caller's own deadline it
-    /// calls `forget` and answers with `timeoutError`.
-    package func proposeV2(_ request: V2Request, address: ReplyAddress) -> Result<
+    /// calls `forget` and answers with `timeoutError`. Without an address nobody waits.
+    package func proposeV2(_ request: V2Request, address: ReplyAddress?) -> Result<
         RequestID, ServerError
     > {
         var request = request
@@ -196,14 +196,14 @@ package final class RequestHandler: Sendable {
     }
 
     func propose(
-        _ id: RequestID, _ data: Bytes, basis: Proposal.Basis = .wish, address: ReplyAddress
+        _ id: RequestID, _ data: Bytes, basis: Proposal.Basis = .wish, address: ReplyAddress?
     ) -> Result<RequestID, ServerError> {
         if data.count > settings.maxRequestBytes { return .failure(.requestTooLarge) }
         if status.isStorageFull { return .failure(.noSpace) }
+        let waiter = address == nil ? 0 : id.rawValue
         return submit(id, address: address) { expires in
             .propose(
-                Proposal(
-                    id: id.rawValue, payload: .normal(data), expires: expires, basis: basis))
+                Proposal(id: waiter, payload: .normal(data), expires: expires, basis: basis))
         }
     }
 
@@ -218,13 +218,13 @@ package final class RequestHandler: Sendable {
     }
 
     func submit(
-        _ id: RequestID, address: ReplyAddress, input: (Instant) -> ConsensusInput
+        _ id: RequestID, address: ReplyAddress?, input: (Instant) -> ConsensusInput
     ) -> Result<RequestID, ServerError> {
         if status.isStopping { return .failure(.stopped) }
         let unapplied = status.committed - status.applied
         if unapplied > Int(Limits.unappliedEntriesMax) { return .failure(.tooManyRequests) }
         let expires = clock.monotonic().advanced(byMilliseconds: requestTimeoutMilliseconds)
-        registry.register(id.rawValue, address)
+        if let address { registry.register(id.rawValue, address) }
         guard consensus.post(input(expires)) else {
             _ = registry.take(id.rawValue)
             return .failure(.tooManyRequests)

@@ -36,6 +36,16 @@ struct RequestHandlerTests {
         #expect(open.replica.registry.count == 1 && open.port.proposals.count == 1)
     }
 
+    @Test("what nobody waits for is proposed, and nobody is registered for it")
+    func unheard() throws {
+        let fixture = Fixture()
+        let version = V2Request(method: .put, path: Bytes("/0/version"), value: Bytes("3.5.0"))
+        let id = try fixture.handler.proposeV2(version, address: nil).get()
+        #expect(id.rawValue != 0)
+        #expect(fixture.port.proposals.map(\.id) == [0])
+        #expect(fixture.replica.registry.count == 0)
+    }
+
     @Test("a stopping replica takes nothing")
     func stopping() {
         let fixture = Fixture()
@@ -105,7 +115,8 @@ struct RequestHandlerTests {
     @Test("the leader ends a downgrade by a request of its own, that names no version")
     func downgradeEnds() throws {
         let fixture = Fixture()
-        #expect(refusal(fixture.handler.endDowngrade(address: fixture.address())) == nil)
+        #expect(refusal(fixture.handler.endDowngrade()) == nil)
+        #expect(fixture.replica.registry.count == 0)
         let proposal = try #require(fixture.port.proposals.first)
         guard case .normal(let data) = proposal.payload,
             case .internalRequest(let request) = try EntryPayload.decode(data),
