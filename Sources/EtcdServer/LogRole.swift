@@ -1,5 +1,6 @@
 //  Makes the log durable: group commit, snapshot files, and what to do when the disk refuses.
 
+import DequeModule
 import EtcdProto
 package import EtcdWAL
 package import Logging
@@ -29,8 +30,8 @@ package struct LogRole: Role {
     private let metrics: ReplicaMetrics
     private let clock: any Clock
     private let logger: Logger
-    /// Not written yet because the disk was full, in order.
-    private var blocked: [LogInput] = []
+    /// Not written yet, in order; between two runs only what a full disk has refused.
+    private var waiting: Deque<LogInput> = []
     private var nextRetry: Instant?
     private var nextPurge: Instant
     private var isStopped = false
@@ -70,19 +71,18 @@ package struct LogRole: Role {
             for case .close in inputs { outputs.append(.closed) }
             return
         }
-        var work = blocked
-        work += inputs
-        blocked = []
-        if work.isEmpty {
-            idle(now.monotonic, &outputs)
+        // However much there is to write: old files may hold the room that it needs.
+        if now.monotonic >= nextPurge { purge(now.monotonic) }
+        waiting.append(contentsOf: inputs)
+        if waiting.isEmpty {
+            prepare(now.monotonic)
             return
         }
-        if let nextRetry, now.monotonic < nextRetry, !asksToClose(work) {
-            blocked = work
-            return
-        }
+        // With or without room; it never waits.
+        let mustClose = inputs.contains { if case .close = $0 { true } else { false } }
+        if let nextRetry, now.monotonic < nextRetry, !mustClose { return }
         do throws(WALError) {
-            try write(&work, &outputs)
+            try writeOrMakeRoom(now.monotonic, &outputs)
             if nextRetry != nil {
                 nextRetry = nil
                 nextPreparation = now.monotonic
@@ -91,31 +91,39 @@ package struct LogRole: Role {
                 outputs.append(.storageFull(nil))
             }
         } catch {
-            refused(error, work, now.monotonic, &outputs)
+            refused(error, mustClose: mustClose, now.monotonic, &outputs)
         }
-    }
-
-    private func asksToClose(_ work: [LogInput]) -> Bool {
-        work.contains { if case .close = $0 { true } else { false } }
     }
 
     // MARK: writing
 
-    /// Writes from the front of `work`, removing what is durable.
-    private mutating func write(_ work: inout [LogInput], _ outputs: inout [LogOutput])
+    /// Writes what waits. What a full disk refuses is tried again at once if the log can make room
+    /// for it.
+    private mutating func writeOrMakeRoom(_ now: Instant, _ outputs: inout [LogOutput])
         throws(WALError)
     {
-        while let first = work.first {
+        do throws(WALError) {
+            try write(&outputs)
+            return
+        } catch {
+            guard error.isNoSpace, try makeRoom(now) else { throw error }
+        }
+        try write(&outputs)
+    }
+
+    /// Writes from the front of what waits, removing what is durable.
+    private mutating func write(_ outputs: inout [LogOutput]) throws(WALError) {
+        while let first = waiting.first {
             switch first {
             case .append(let request) where request.snapshot == nil:
-                try writeGroup(&work, &outputs)
+                try writeGroup(&outputs)
             case .append(let request):
                 try save(request.snapshot!)
                 try append(
                     entries: request.entries, hardState: request.hardState, mustSync: true)
                 wal.releaseSegments(upTo: request.snapshot!.metadata.index)
-                outputs.append(.persisted(request.number))
-                work.removeFirst()
+                report(request.number, &outputs)
+                waiting.removeFirst()
             case .saveSnapshot(let snapshot):
                 // Consensus may not have sent the commit index yet. Without it the record would
                 // count for nothing after a crash, and what it replaces may be gone by then.
@@ -126,30 +134,35 @@ package struct LogRole: Role {
                     "saved snapshot",
                     metadata: ["snapshot-index": "\(snapshot.metadata.index)"])
                 outputs.append(.snapshotSaved(snapshot.metadata))
-                work.removeFirst()
+                waiting.removeFirst()
             case .close:
                 close(&outputs)
-                work.removeAll()
             }
         }
     }
 
     private mutating func close(_ outputs: inout [LogOutput]) {
         wal.close()
+        waiting.removeAll()
         isStopped = true
         outputs.append(.closed)
     }
 
-    /// Joins all appends that wait in a row into one write and one sync.
-    private mutating func writeGroup(_ work: inout [LogInput], _ outputs: inout [LogOutput])
-        throws(WALError)
-    {
+    /// Joins appends that wait in a row into one write and one sync: all, or as many as one write
+    /// may take.
+    private mutating func writeGroup(_ outputs: inout [LogOutput]) throws(WALError) {
         var entries: [Entry] = []
         var hardState: HardState?
         var mustSync = false
-        var numbers: [UInt64] = []
-        for input in work {
+        var joined = 0
+        var bytes = 0
+        var last: UInt64 = 0
+        for input in waiting {
             guard case .append(let request) = input, request.snapshot == nil else { break }
+            bytes += request.entries.reduce(0) { $0 + $1.data.count }
+            if joined > 0, bytes > Limits.walGroupBytesMax { break }
+            joined += 1
+            last = max(last, request.number)
             if entries.isEmpty {
                 entries = request.entries
             } else {
@@ -157,11 +170,17 @@ package struct LogRole: Role {
             }
             hardState = request.hardState ?? hardState
             mustSync = mustSync || request.mustSync
-            numbers.append(request.number)
         }
         try append(entries: entries, hardState: hardState, mustSync: mustSync)
-        work.removeFirst(numbers.count)
-        for number in numbers { outputs.append(.persisted(number)) }
+        waiting.removeFirst(joined)
+        // Nobody waits for a commit index alone, whose number is 0.
+        if last > 0 { report(last, &outputs) }
+    }
+
+    /// One number speaks for all before it: a backlog has more of them than a queue has places.
+    private func report(_ number: UInt64, _ outputs: inout [LogOutput]) {
+        if case .persisted? = outputs.last { outputs.removeLast() }
+        outputs.append(.persisted(number))
     }
 
     private mutating func append(entries: [Entry], hardState: HardState?, mustSync: Bool)
@@ -214,13 +233,13 @@ package struct LogRole: Role {
 
     // MARK: refusal
 
-    /// - Parameter work: what is not written.
+    /// - Parameter mustClose: a request to close is among what waits.
     private mutating func refused(
-        _ error: WALError, _ work: [LogInput], _ now: Instant, _ outputs: inout [LogOutput]
+        _ error: WALError, mustClose: Bool, _ now: Instant, _ outputs: inout [LogOutput]
     ) {
-        let mustClose = asksToClose(work)
         guard error.isNoSpace else {
             isStopped = true
+            waiting.removeAll()
             logger.critical("the log cannot be written; stopping", metadata: ["error": "\(error)"])
             outputs.append(.failed("\(error)"))
             if mustClose { close(&outputs) }
@@ -234,7 +253,6 @@ package struct LogRole: Role {
             close(&outputs)
             return
         }
-        blocked = work
         if nextRetry == nil {
             logger.error(
                 "disk is full: no write is acknowledged until there is room again",
@@ -245,32 +263,49 @@ package struct LogRole: Role {
         nextRetry = now.advanced(byMilliseconds: settings.retryMilliseconds)
     }
 
-    // MARK: idle work
+    // MARK: room
 
-    private mutating func idle(_ now: Instant, _ outputs: inout [LogOutput]) {
-        if mustPrepare, now >= nextPreparation {
-            do throws(WALError) {
-                mustPrepare = try wal.prepareNextSegment()
-            } catch {
-                // Only a convenience failed: a cut then makes its segment itself, or meets the
-                // full disk where it can be reported to clients. What room there is should not be
-                // asked for all the time: the database may need it more.
-                nextPreparation = now.advanced(byMilliseconds: Limits.segmentRetryMilliseconds)
-                logger.warning(
-                    "cannot prepare the next log segment", metadata: ["error": "\(error)"])
-            }
-        }
-        guard now >= nextPurge else { return }
+    /// Looks for room for what the disk has just refused. True when it may be found now.
+    private mutating func makeRoom(_ now: Instant) throws(WALError) -> Bool {
+        // Not with every retry: what is in the way after the first is not the log's.
+        let hasPurged = nextRetry == nil ? purge(now) : false
+        // The room may be held by the next segment, which old ones are made into.
+        return try wal.cutToPrepared() || hasPurged
+    }
+
+    /// Removes old segments and snapshot files. True when there were some.
+    @discardableResult
+    private mutating func purge(_ now: Instant) -> Bool {
         nextPurge = now.advanced(byMilliseconds: Limits.purgeMilliseconds)
+        var hasPurged = false
         do throws(WALError) {
             for name in try wal.purge(keeping: settings.maxWALs) {
+                hasPurged = true
                 logger.info("purged file", metadata: ["path": "\(name)"])
             }
             for name in try snapshotter.purge(keeping: settings.maxSnapshots) {
+                hasPurged = true
                 logger.info("purged file", metadata: ["path": "\(name)"])
             }
         } catch {
             logger.warning("cannot purge old files", metadata: ["error": "\(error)"])
+        }
+        return hasPurged
+    }
+
+    // MARK: idle work
+
+    private mutating func prepare(_ now: Instant) {
+        guard mustPrepare, now >= nextPreparation else { return }
+        do throws(WALError) {
+            mustPrepare = try wal.prepareNextSegment()
+        } catch {
+            // Only a convenience failed: a cut then makes its segment itself, or meets the
+            // full disk where it can be reported to clients. What room there is should not be
+            // asked for all the time: the database may need it more.
+            nextPreparation = now.advanced(byMilliseconds: Limits.segmentRetryMilliseconds)
+            logger.warning(
+                "cannot prepare the next log segment", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -44,7 +44,7 @@ package enum ConsensusInput: Sendable {
     case readBarrier(id: UInt64, expires: Instant)
     /// From peers; the transport has checked addressee and sender.
     case messages([Message])
-    /// From the log role: the `Ready` of this number is durable.
+    /// From the log role: the `Ready` of this number is durable, and so are all before it.
     case persisted(UInt64)
     /// From the log role: the snapshot is on disk and the log may be cut behind it.
     case snapshotSaved(SnapshotMetadata)
@@ -95,6 +95,7 @@ package enum LogInput: Sendable {
 }
 
 package enum LogOutput: Sendable {
+    /// Every request up to this number is durable.
     case persisted(UInt64)
     case snapshotSaved(SnapshotMetadata)
     /// The disk is full: nothing is acknowledged until space returns. `nil` when it has.

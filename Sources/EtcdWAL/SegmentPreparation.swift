@@ -40,6 +40,9 @@ struct SegmentPreparation {
         current.map { $0.zeroedBytes >= segmentBytes } ?? false
     }
 
+    /// Whether there is a file to take, ready or not.
+    var hasFile: Bool { current != nil || spare != nil }
+
     /// One step towards readiness. After an error there is nothing prepared.
     mutating func advance(in directory: LogDirectory, segmentBytes: Int) throws(FileError) {
         if current == nil { try begin(in: directory, segmentBytes: segmentBytes) }

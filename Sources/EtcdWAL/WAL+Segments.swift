@@ -54,6 +54,21 @@ extension WAL {
     /// then grows beyond its size until there is room for a new one.
     package func cutIfFull() throws(WALError) {
         guard tail.offset >= segmentBytes else { return }
+        try cut()
+    }
+
+    /// Starts the prepared segment, if there is one, although the current one has not its size: a
+    /// write that finds no room behind the tail has some there.
+    /// - Returns: whether a segment was started.
+    package func cutToPrepared() throws(WALError) -> Bool {
+        try checkUsable()
+        guard nextSegment.hasFile else { return false }
+        return try cut()
+    }
+
+    /// - Returns: false when the disk is full; the current segment goes on then.
+    @discardableResult
+    private func cut() throws(WALError) -> Bool {
         try finishTail()
         let candidate: SegmentPreparation.Candidate
         let head: Int
@@ -61,7 +76,7 @@ extension WAL {
             candidate = try nextSegment.take(in: directory, segmentBytes: segmentBytes)
         } catch {
             guard error.kind == .noSpace else { throw fail(error, error.path) }
-            return
+            return false
         }
         let name = SegmentName(
             sequence: tail.segment.name.sequence + 1, firstIndex: lastIndex.next)
@@ -73,7 +88,7 @@ extension WAL {
             candidate.file.close()
             _ = try? directory.fileSystem.remove(candidate.path)
             guard error.kind == .noSpace else { throw fail(error, candidate.path) }
-            return
+            return false
         }
         finished.append(tail.segment)
         tail = Tail(
@@ -85,6 +100,7 @@ extension WAL {
             throw fail(error, path)
         }
         checksum = encoder.checksum
+        return true
     }
 
     /// Everything in the finished segment is durable before the next one has its name: only the

@@ -21,6 +21,9 @@ package enum Limits {
     package static let snapshotCatchUpEntries: UInt64 = 5_000
     /// Size at which a log segment is finished (etcd's value).
     package static let walSegmentBytes = 64_000_000
+    /// Entry bytes that one write of the log joins. On a full disk each new attempt costs no more
+    /// than that, and what there is room for gets through.
+    package static let walGroupBytesMax = 8 << 20
     /// A single log record larger than this cannot come from us: the length field is torn.
     package static let walRecordBytesMax = 256 << 20
     /// Events kept for watchers that start in the past (etcd's value).

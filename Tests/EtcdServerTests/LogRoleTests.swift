@@ -14,6 +14,8 @@ private final class LogBench {
     /// What goes beyond one segment needs more room on the disk.
     private static let segmentBytes = 4_096
 
+    /// How long the role has been at work.
+    var milliseconds: UInt64 = 0
     let disk = SimulatedDisk()
     private(set) var role: LogRole
 
@@ -26,7 +28,10 @@ private final class LogBench {
 
     func run(_ inputs: [LogInput]) -> [String] {
         var outputs: [LogOutput] = []
-        role.run(inputs, now: StandingClock().now(), outputs: &outputs)
+        let start = StandingClock().moment
+        let now = Moment(
+            monotonic: start.monotonic.advanced(byMilliseconds: milliseconds), wall: start.wall)
+        role.run(inputs, now: now, outputs: &outputs)
         return outputs.map { output -> String in
             switch output {
             case .persisted(let number): "persisted \(number)"
@@ -37,6 +42,15 @@ private final class LogBench {
             }
         }
     }
+
+    /// The numbers of the segments.
+    func segments() throws -> [UInt64] {
+        try disk.list(LogBench.directory.log).filter { $0.hasSuffix(".wal") }
+            .compactMap { UInt64($0.prefix(16), radix: 16) }
+    }
+
+    /// From now on the disk has only that much room.
+    func fill(leaving bytes: Int) { disk.capacity = disk.usedBytes + bytes }
 
     /// What a start finds after a loss of power.
     func reopened() throws -> OpenedLog {
@@ -50,13 +64,13 @@ private final class LogBench {
 @Suite("Log role")
 struct LogRoleTests {
     /// An entry that is not known to be committed.
-    private func append(_ number: UInt64, bytes count: Int) -> LogInput {
+    private func append(_ number: UInt64, bytes count: Int, commit: LogIndex = 0) -> LogInput {
         let entry = Entry(
             term: 1, index: LogIndex(number), data: Bytes([UInt8](repeating: 7, count: count)))
         return .append(
             LogRequest(
                 number: number, entries: [entry],
-                hardState: HardState(term: 1, vote: 1, commit: 0), mustSync: true))
+                hardState: HardState(term: 1, vote: 1, commit: commit), mustSync: true))
     }
 
     // MARK: snapshots
@@ -72,6 +86,78 @@ struct LogRoleTests {
         let opened = try bench.reopened()
         #expect(opened.snapshot == snapshot)
         #expect(opened.hardState == HardState(term: 1, vote: 1, commit: 1))
+    }
+
+    // MARK: groups
+
+    @Test("one number tells that all of a group is durable")
+    func lastNumber() throws {
+        let bench = try LogBench()
+        #expect(bench.run((1...3).map { append($0, bytes: 10) }) == ["persisted 3"])
+        let snapshot = Snapshot(metadata: SnapshotMetadata(index: 3, term: 1), data: Bytes("{}"))
+        let outputs = bench.run([
+            append(4, bytes: 10), .saveSnapshot(snapshot), append(5, bytes: 10, commit: 3),
+        ])
+        #expect(outputs == ["persisted 4", "saved 3", "persisted 5"])
+        #expect(try bench.reopened().entries.map(\.index) == [4, 5])
+    }
+
+    @Test("what there is room for is written, although the rest of the backlog finds none")
+    func partOfBacklog() throws {
+        let bench = try LogBench()
+        let bytes = Limits.walGroupBytesMax * 2 / 3
+        bench.fill(leaving: bytes * 3 / 2)
+        let backlog = (1...2).map { append($0, bytes: bytes) }
+        #expect(bench.run(backlog) == ["persisted 1", "full"])
+        #expect(bench.run([append(3, bytes: 10)]).isEmpty)
+        bench.disk.capacity = .max
+        bench.milliseconds += 500
+        #expect(bench.run([]) == ["persisted 3", "room"])
+    }
+
+    // MARK: room
+
+    /// So many segments before the present one; a snapshot makes all but the last superfluous.
+    private func fillSegments(_ bench: LogBench, count: UInt64) {
+        for number in 1...count {
+            #expect(bench.run([append(number, bytes: 5_000)]) == ["persisted \(number)"])
+        }
+        let last = SnapshotMetadata(index: LogIndex(count), term: 1)
+        let outputs = bench.run([.saveSnapshot(Snapshot(metadata: last, data: Bytes("{}")))])
+        #expect(outputs == ["saved \(count)"])
+    }
+
+    @Test("old segments go when it is time, although there is always something to write")
+    func purgesUnderLoad() throws {
+        let bench = try LogBench()
+        fillSegments(bench, count: 8)
+        #expect(try bench.segments() == Array(0...8))
+        bench.milliseconds += Limits.purgeMilliseconds
+        #expect(bench.run([append(9, bytes: 10, commit: 8)]) == ["persisted 9"])
+        #expect(try bench.segments() == Array(4...8))
+    }
+
+    @Test("a full disk gets the room of old segments before a write is put off")
+    func purgesForRoom() throws {
+        let bench = try LogBench()
+        fillSegments(bench, count: 8)
+        bench.fill(leaving: 0)
+        #expect(bench.run([append(9, bytes: 9_000, commit: 8)]) == ["persisted 9"])
+        #expect(try bench.segments().first == 4)
+    }
+
+    @Test("so it does when the only old segment is to be the next one")
+    func usesPreparedSegment() throws {
+        let bench = try LogBench()
+        fillSegments(bench, count: 5)
+        bench.fill(leaving: 0)
+        // The first still finds room in the present segment.
+        for number in UInt64(6)...7 {
+            let outputs = bench.run([append(number, bytes: 3_000, commit: 5)])
+            #expect(outputs == ["persisted \(number)"])
+        }
+        #expect(try bench.segments() == Array(1...6))
+        #expect(try bench.reopened().entries.map(\.index) == [6, 7])
     }
 
     // MARK: closing

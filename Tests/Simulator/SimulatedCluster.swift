@@ -245,7 +245,7 @@ final class SimulatedCluster {
         for output in outputs {
             switch output {
             case .persisted(let number):
-                member.wrote(number)
+                member.wrote(upTo: number)
                 _ = process.consensusMailbox.post(.persisted(number))
             case .snapshotSaved(let metadata):
                 _ = process.consensusMailbox.post(.snapshotSaved(metadata))

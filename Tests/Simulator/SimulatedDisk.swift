@@ -155,7 +155,8 @@ package final class SimulatedDisk: FileSystem, @unchecked Sendable {
 
     // MARK: files
 
-    private var usedBytes: Int {
+    /// What all files together take.
+    package var usedBytes: Int {
         entries.values.reduce(0) { sum, node in
             guard case .file(let inode) = node else { return sum }
             return sum + inode.current.count

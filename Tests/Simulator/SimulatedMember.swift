@@ -196,9 +196,15 @@ final class SimulatedMember {
             term: request.hardState?.term ?? Term(0))
     }
 
-    /// The write of this number was acknowledged.
-    func wrote(_ number: UInt64) {
-        guard let written = process?.unwritten.removeValue(forKey: number) else { return }
+    /// The writes up to this number were acknowledged.
+    func wrote(upTo number: UInt64) {
+        guard let process else { return }
+        for each in process.unwritten.keys.filter({ $0 <= number }).sorted() {
+            wrote(process.unwritten.removeValue(forKey: each)!)
+        }
+    }
+
+    private func wrote(_ written: Promise) {
         // A later leader's entries may take the place of more that were there.
         if written.index > 0 {
             (promise.index, promise.lastTerm) = (written.index, written.lastTerm)
