@@ -40,15 +40,6 @@ package struct ConsensusRole: Role, ~Copyable {
         }
     }
 
-    /// A `Ready` that is not durable yet.
-    private struct Outstanding {
-        let number: UInt64
-        let messages: [Message]
-        let snapshot: Snapshot?
-        /// Needs no write of its own, only the completion of its predecessors.
-        let isWritten: Bool
-    }
-
     private let settings: Settings
     private let status: ReplicaStatus
     private let metrics: ReplicaMetrics
@@ -58,7 +49,7 @@ package struct ConsensusRole: Role, ~Copyable {
     private var nextTick: Instant
     private var pulse: LeaderPulse
     /// In order of their numbers; completed from the front.
-    private var outstanding: Deque<Outstanding> = []
+    private var outstanding: Deque<OutstandingReady> = []
     /// A commit index that need not be synced travels with the next write.
     private var deferredHardState: HardState?
     /// While set, no `Ready` is taken: votes and quorums must not outrun a committed change of the
@@ -398,22 +389,31 @@ package struct ConsensusRole: Role, ~Copyable {
                 outputs.append(.send(ready.messagesAfterPersist))
             }
             return
+        } else if outstanding[outstanding.count - 1].isWritten {
+            outstanding[outstanding.count - 1].join(ready)
+            return
         }
-        outstanding.append(
-            Outstanding(
-                number: ready.number, messages: ready.messagesAfterPersist,
-                snapshot: ready.snapshot, isWritten: !mustWrite))
+        outstanding.append(OutstandingReady(ready, isWritten: !mustWrite))
     }
 
     private mutating func persisted(_ number: UInt64, _ outputs: inout [ConsensusOutput]) {
         if number == 0 { return }
         precondition(outstanding.contains { $0.number == number }, "unknown write completed")
+        var last = number
+        var messages: [Message] = []
         while let first = outstanding.first, first.number <= number || first.isWritten {
             outstanding.removeFirst()
+            last = first.number
             if let snapshot = first.snapshot { outputs.append(.restore(snapshot)) }
-            node.persisted(first.number)
-            if !first.messages.isEmpty { outputs.append(.send(first.messages)) }
+            if messages.isEmpty {
+                messages = first.messages
+            } else {
+                messages += first.messages
+            }
         }
+        // Once: after a full disk the backlog may be long.
+        node.persisted(last)
+        if !messages.isEmpty { outputs.append(.send(messages)) }
     }
 
     // MARK: lateness

@@ -159,7 +159,8 @@ package struct RawNode: ~Copyable {
         ready.committed = core.log.takeEntriesToApply(
             bytesMax: core.settings.maxCommittedBytesPerReady)
         if core.uncommittedBytes > 0 { core.releaseUncommitted(ready.committed) }
-        if ready.needsPersistence {
+        if !ready.entries.isEmpty || ready.snapshot != nil || ready.hardState != nil {
+            // Messages alone change nothing that becomes durable, so their completion is no news.
             core.log.startWrite(
                 number: lastNumber, hardState: hardState,
                 snapshot: ready.snapshot?.metadata.index)

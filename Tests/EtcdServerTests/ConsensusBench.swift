@@ -145,6 +145,11 @@ extension [ConsensusOutput] {
         }
     }
 
+    /// Of what went to the log.
+    var numbers: [UInt64] {
+        compactMap { if case .append(let request) = $0 { request.number } else { nil } }
+    }
+
     var written: [Entry] {
         flatMap { output -> [Entry] in
             if case .append(let request) = output { request.entries } else { [] }

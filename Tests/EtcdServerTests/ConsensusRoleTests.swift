@@ -83,6 +83,24 @@ struct ConsensusRoleTests {
         #expect(votes.map(\.to) == [2, 3])
     }
 
+    // MARK: a full disk
+
+    @Test("behind a write that finds no room one answer waits, the newest")
+    func answersOnFullDisk() throws {
+        let bench = ConsensusBench()
+        func append(_ entries: [Entry], after index: LogIndex, of term: Term) -> [ConsensusOutput] {
+            let message = Message(
+                .append, to: 1, from: 2, term: 2, logTerm: term, index: index, entries: entries)
+            return bench.run([.messages([message])])
+        }
+        let write = append([Entry(term: 2, index: 2)], after: 1, of: 1)
+        let number = try #require(write.numbers.last)
+        for _ in 0..<3 { #expect(append([], after: 2, of: 2).sent.isEmpty) }
+        let answers = bench.run([.persisted(number)]).sent
+        #expect(answers.map(\.kind) == [.appendResponse, .appendResponse])
+        #expect(answers.map(\.index) == [2, 2])
+    }
+
     // MARK: what waits
 
     @Test("the answer to a round of reads starts the next round in the same run")
