@@ -108,7 +108,8 @@ final class RoleWiring: Sendable {
                 switch output {
                 case .persisted(let number): consensus.postReserved(.persisted(number))
                 case .snapshotSaved(let metadata): consensus.postReserved(.snapshotSaved(metadata))
-                case .storageFull: break
+                case .storageFull(let reason):
+                    consensus.postReserved(.storageFull(reason != nil))
                 case .failed(let reason): listeners.event(.failed(reason))
                 case .closed: closed.open()
                 }

@@ -65,6 +65,10 @@ package struct ConsensusRole: Role, ~Copyable {
     private var learners: Set<MemberID>
     /// When this member last sent heartbeats as a leader.
     private var heartbeatAt: Instant?
+    /// The log's disk takes no more.
+    private var isStorageFull = false
+    /// Who was asked to take over from this leader since its disk is full.
+    private var triedHeirs: Set<MemberID> = []
 
     package init(
         settings: Settings, node: consuming RawNode, confState: ConfState, status: ReplicaStatus,
@@ -141,6 +145,10 @@ package struct ConsensusRole: Role, ~Copyable {
             for message in messages { node.step(message) }
         case .persisted(let number):
             persisted(number, &outputs)
+        case .storageFull(let isFull):
+            isStorageFull = isFull
+            triedHeirs = []
+            node.reportStorage(isFull: isFull)
         case .snapshotSaved(let metadata):
             node.snapshotTaken(metadata)
         case .applied(let index):
@@ -211,6 +219,7 @@ package struct ConsensusRole: Role, ~Copyable {
         noteLateHeartbeats(now)
         status.publishTick(at: now)
         node.tick()
+        handOverIfFull()
         if let instant = pulse.tick(now, leads: node.role == .leader) {
             status.publish(leadsUntil: instant)
         }
@@ -232,6 +241,23 @@ package struct ConsensusRole: Role, ~Copyable {
                 .append(
                     LogRequest(number: 0, entries: [], hardState: state, mustSync: false)))
         }
+    }
+
+    /// With a full disk of its log a leader applies nothing, so that nobody gets answers from it,
+    /// while the others acknowledge what it sends. Whoever goes on without it should lead. An
+    /// attempt lasts an election timeout; then it is the next one's turn.
+    private mutating func handOverIfFull() {
+        guard isStorageFull, node.role == .leader, node.leadTransferee == .none else { return }
+        let heirs = node.heirs
+        guard let best = heirs.first else { return }
+        if triedHeirs.isSuperset(of: heirs) { triedHeirs = [] }
+        let tried = triedHeirs
+        let heir = heirs.first { !tried.contains($0) } ?? best
+        triedHeirs.insert(heir)
+        logger.warning(
+            "disk is full: the leader hands over to a member that goes on without it",
+            metadata: ["transferee-member-id": "\(heir)"])
+        node.transferLeadership(to: heir)
     }
 
     /// Drops what is applied from memory, except for a window that slow followers may still ask

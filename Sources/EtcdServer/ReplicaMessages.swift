@@ -46,6 +46,8 @@ package enum ConsensusInput: Sendable {
     case messages([Message])
     /// From the log role: the `Ready` of this number is durable, and so are all before it.
     case persisted(UInt64)
+    /// From the log role: its disk is full, or has room again.
+    case storageFull(Bool)
     /// From the log role: the snapshot is on disk and the log may be cut behind it.
     case snapshotSaved(SnapshotMetadata)
     /// From the apply role.

@@ -95,6 +95,20 @@ extension Core {
         if !continueTransfer(member) { sendAppend(member, evenIfEmpty: true) }
     }
 
+    /// Voters that go on without this leader: recently heard from, with more of its log on their
+    /// disks than it has itself. Those with most of it come first. Empty unless they are a quorum:
+    /// none of them could be elected.
+    var heirs: [MemberID] {
+        guard role == .leader else { return [] }
+        let (own, durable, configuration) = (id, log.durable, tracker.configuration)
+        let ahead = tracker.members.filter {
+            $0.id != own && $0.recentActive && $0.match > durable
+                && configuration.isVoter($0.id)
+        }
+        guard tracker.isQuorum(ahead.map(\.id)) else { return [] }
+        return ahead.sorted { ($1.match, $0.id) < ($0.match, $1.id) }.map(\.id)
+    }
+
     /// Once the transferee has everything, it may campaign at once. True when it was told so.
     @discardableResult
     mutating func continueTransfer(_ member: Int) -> Bool {

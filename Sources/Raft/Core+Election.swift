@@ -17,7 +17,7 @@ extension Core {
     // MARK: Campaigning
 
     mutating func startElection(_ reason: CampaignReason) {
-        guard role != .leader, isPromotable else { return }
+        guard role != .leader, isPromotable, canKeepVote else { return }
         // With an unapplied change of membership we would count votes under a configuration that
         // is already replaced.
         guard !log.hasUnappliedConfChange else { return }

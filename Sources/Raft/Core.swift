@@ -34,6 +34,8 @@ struct Core: ~Copyable {
     /// Entries that this member has acknowledged are gone. Votes and acknowledgements of such a
     /// log are worth nothing, so it takes no part any more: no message counts, and no election.
     var hasLostEntries = false
+    /// The disk takes nothing for the time being.
+    var isStorageFull = false
     /// The hard state of the last `Ready` that became durable.
     var durableTerm: Term
     var durableVote: MemberID
@@ -72,6 +74,10 @@ struct Core: ~Copyable {
         tracker.configuration.isVoter(id) && log.unpersistedSnapshot == nil && !hasLostEntries
     }
 
+    /// Would a vote for itself become durable? One that did not would only cut this member off from
+    /// whoever else is elected. The only voter has nobody else to wait for.
+    var canKeepVote: Bool { !isStorageFull || tracker.configuration.allVoters == [id] }
+
     // MARK: Time
 
     mutating func tick() {
@@ -82,7 +88,12 @@ struct Core: ~Copyable {
         electionElapsed += 1
         if isPromotable && electionElapsed >= electionTimeout {
             electionElapsed = 0
-            startElection(.normal)
+            if canKeepVote {
+                startElection(.normal)
+            } else {
+                // The leader is gone all the same.
+                forgetLeader()
+            }
         }
     }
 

@@ -73,6 +73,10 @@ package struct RawNode: ~Copyable {
         core.transferLeadership(to: member)
     }
 
+    /// The disk is full, or has room again. While it is full this member campaigns only if it is
+    /// the only voter.
+    package mutating func reportStorage(isFull: Bool) { core.isStorageFull = isFull }
+
     /// Puts the change of membership committed at `index` in force; gives the configuration that
     /// results. A change that makes no valid configuration is reported as an event and changes
     /// nothing. So does one that a received snapshot has overtaken: `nil`, because the
@@ -179,6 +183,8 @@ package struct RawNode: ~Copyable {
     package var hasAppliedInTerm: Bool { core.log.term(at: core.log.applied) == core.term }
     /// The oldest entry in memory.
     package var firstIndex: LogIndex { core.log.firstIndex }
+    /// Leader only: who could take over from a leader whose disk is behind, the best first.
+    package var heirs: [MemberID] { core.heirs }
     /// `.none` unless this leader is handing over.
     package var leadTransferee: MemberID { core.leadTransferee }
 

@@ -85,6 +85,58 @@ struct ConsensusRoleTests {
 
     // MARK: a full disk
 
+    /// Whom the leader asks to take over with the next tick.
+    private func heirs(_ bench: ConsensusBench) -> [MemberID] {
+        bench.tick().sent.filter { $0.kind == .timeoutNow }.map(\.to)
+    }
+
+    @Test("a leader whose disk is full hands over to those who go on without it, one by one")
+    func fullLeader() {
+        let bench = ConsensusBench()
+        bench.lead()
+        bench.receive(Message(.appendResponse, from: 3, index: bench.lastIndex))
+        bench.run([.propose(ConsensusBench.proposal()), .storageFull(true)])
+        #expect(heirs(bench).isEmpty)
+        // One of three is no quorum: nobody could be elected.
+        bench.receive(Message(.appendResponse, from: 2, index: bench.lastIndex))
+        #expect(heirs(bench).isEmpty)
+        bench.receive(Message(.appendResponse, from: 3, index: bench.lastIndex))
+        #expect(heirs(bench) == [2])
+        var next: [MemberID] = []
+        for _ in 0..<12 {
+            for peer in [2, 3] as [MemberID] {
+                bench.receive(Message(.heartbeatResponse, from: peer))
+            }
+            next += heirs(bench)
+        }
+        #expect(next == [3])
+        #expect(bench.status.role == .leader)
+    }
+
+    @Test("a follower whose disk is full leaves elections to others until there is room")
+    func fullFollower() {
+        let bench = ConsensusBench()
+        bench.receive(Message(.heartbeat, from: 2, term: 2))
+        #expect(bench.status.leader == 2)
+        bench.settle([.storageFull(true)])
+        for _ in 0..<30 { bench.tick() }
+        #expect(bench.status.role == .follower)
+        #expect(bench.status.leader == .none)
+        bench.receive(Message(.timeoutNow, from: 2))
+        #expect(bench.status.role == .follower)
+        bench.settle([.storageFull(false)])
+        for _ in 0..<20 { bench.tick() }
+        #expect(bench.status.role == .candidate)
+    }
+
+    @Test("the only voter leads, with a full disk too")
+    func fullAndAlone() {
+        let bench = ConsensusBench(voters: [1])
+        bench.settle([.storageFull(true)])
+        for _ in 0..<20 { bench.tick() }
+        #expect(bench.status.role == .leader)
+    }
+
     @Test("behind a write that finds no room one answer waits, the newest")
     func answersOnFullDisk() throws {
         let bench = ConsensusBench()

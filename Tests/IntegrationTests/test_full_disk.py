@@ -133,11 +133,18 @@ def test_full_from_the_start(disk):
 
 
 def test_one_of_three(disk):
-    """One member's disk is full: the other two make progress, and it rejoins afterwards."""
+    """The leader's disk is full: another one leads, the two make progress, and it rejoins
+    afterwards."""
     cluster = harness.Cluster(3)
     poor = prepare(disk, cluster.members[0])
     with cluster:
         rich = cluster.members[1]
+        leader = cluster.leader()
+        if leader is not poor:
+            answer = leader.request("POST", "/v3/maintenance/transfer-leadership",
+                                    json_body={"targetID": str(int(poor.id(), 16))})
+            assert answer.status == 200, answer
+        harness.eventually(poor.is_leader, 15, "the member with the small disk leads")
         disk.fill()
         for number in range(MOST_WRITES):
             key, value = f"/fill/{number % KEYS}", f"{number}:{VALUE}"
@@ -146,6 +153,8 @@ def test_one_of_three(disk):
             if answer.status not in (200, 201):
                 cluster.write_anywhere(key, value)
         assert poor.alive()
+        harness.eventually(lambda: not poor.is_leader(), 15, "leadership leaves the full member")
+        assert rich.put("/beside", "1").status in (200, 201)
         disk.free()
         cluster.write_anywhere("/mark", "1")
         harness.eventually(lambda: poor.value("/mark") == "1", 60, "the full member catches up")

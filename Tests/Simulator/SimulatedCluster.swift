@@ -251,6 +251,7 @@ final class SimulatedCluster {
                 _ = process.consensusMailbox.post(.snapshotSaved(metadata))
             case .storageFull(let reason):
                 trace.add(time.now, member.number, reason == nil ? "disk usable" : "disk full")
+                _ = process.consensusMailbox.post(.storageFull(reason != nil))
             case .failed(let reason):
                 // A broken disk stops the member; its files stay as they are.
                 trace.add(time.now, member.number, "log failed: \(reason)")
