@@ -26,12 +26,12 @@ struct MemberQuestions: CorruptionQuestions {
 
     func ownHash() async -> Result<HashKVResponse, ServerError>? {
         let reply = await ask(limit: nil) { address -> Result<RequestID?, ServerError> in
-            handler.hashKV(HashKVRequest(revision: 0), address: address)
-            return .success(nil)
+            let refusal = handler.hashKV(HashKVRequest(revision: 0), address: address)
+            return refusal.map { .failure($0) } ?? .success(nil)
         }
         switch reply {
         case .v3(.success(.hashKV(let response)))?: return .success(response)
-        case .v3(.failure(let error))?: return .failure(error)
+        case .v3(.failure(let error))?, .failed(let error)?: return .failure(error)
         default: return nil
         }
     }

@@ -133,11 +133,15 @@ struct ReplicaPeerServices: PeerServices {
             case .v3(.success(.hashKV(let response)))?: done(.success(response))
             case .v3(.failure(.compacted))?: done(.failure(.revisionCompacted))
             case .v3(.failure(.futureRevision))?: done(.failure(.revisionInFuture))
-            case .v3(.failure(let error))?: done(.failure(.failed(error.text)))
+            case .v3(.failure(let error))?, .failed(let error)?:
+                done(.failure(.failed(error.text)))
             default: done(.failure(.timeout))
             }
         }
-        handler.hashKV(HashKVRequest(revision: revision), address: reply.address)
+        let request = HashKVRequest(revision: revision)
+        if let error = handler.hashKV(request, address: reply.address) {
+            reply.give(.failed(error))
+        }
     }
 
     func downgradeEnabled(done: @escaping Done<Bool>) {

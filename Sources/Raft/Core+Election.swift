@@ -206,4 +206,12 @@ extension Core {
     mutating func drawElectionTimeout() {
         electionTimeout = settings.electionTicks + random.below(settings.electionTicks)
     }
+
+    /// Follower only: stop waiting for a leader that is gone, so that this member may vote at once.
+    /// The term stays.
+    mutating func forgetLeader() {
+        guard role == .follower, leader != .none else { return }
+        events.append(.leaderLost(leader, term: term))
+        leader = .none
+    }
 }

@@ -281,6 +281,37 @@ struct AuthStoreTests {
         #expect(again.refusal(info, .read, Bytes("k"), .empty) == .permissionDenied)
     }
 
+    @Test("rows that cannot be read are no reason to go on without them")
+    func unreadable() throws {
+        let fixture = try Fixture()
+        try fixture.enable()
+        var role: [UInt8] = [0x0A, 1, 0xE9]
+        fixture.backend.put(AuthStore.roles, key: Bytes([0xE9]), value: Bytes(role))
+        // As Go's members keep it.
+        try AuthStore().recover(from: fixture.backend)
+        role[1] = 9
+        fixture.backend.put(AuthStore.roles, key: Bytes([0xE9]), value: Bytes(role))
+        #expect(throws: UnreadableAuthRecord.self) {
+            try AuthStore().recover(from: fixture.backend)
+        }
+    }
+
+    @Test(
+        "a permission holds some key",
+        arguments: [
+            ("k", "", true), ("k", "l", true), ("k", "\0", true), ("\0", "\0", true),
+            ("", "", false), ("", "\0", false), ("k", "k", false), ("z", "a", false),
+            ("a", "A", false),
+        ])
+    func emptyPermissions(_ key: String, _ end: String, _ isValid: Bool) throws {
+        let fixture = try Fixture()
+        try fixture.enable()
+        let revision = fixture.auth.revision
+        if isValid { return try fixture.grant(.read, key, end) }
+        #expect(throws: AuthError.invalidManagement) { try fixture.grant(.read, key, end) }
+        #expect(fixture.auth.revision == revision)
+    }
+
     @Test("deleting a role takes it from everybody; names that are not there are told apart")
     func deletions() throws {
         let fixture = try Fixture()

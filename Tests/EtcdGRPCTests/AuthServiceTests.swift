@@ -48,6 +48,54 @@ struct AuthServiceTests {
                 .contains("user name is empty"))
     }
 
+    @Test("a token from the time before is no hindrance while auth is off")
+    func tokenWhileOff() throws {
+        let fixture = try ServiceFixture()
+        _ = try fixture.put("a", "1")
+        let stream = try fixture.begin(
+            Self.range, RangeRequest(key: Bytes("a")), token: "abcdefghijklmnop.1")
+        fixture.member.run()
+        let found = try fixture.client.take(RangeResponse.self, stream: stream)
+        #expect(found.first?.kvs.first?.value.text == "1")
+    }
+
+    @Test("who has not logged in learns nothing of the member")
+    func strangers() throws {
+        let fixture = try ServiceFixture()
+        let alarms = AlarmRequest()
+        for isOn in [false, true] {
+            if isOn { try fixture.enableAuth() }
+            let verdicts = [
+                try fixture.failure("/etcdserverpb.Maintenance/Status", StatusRequest()),
+                try fixture.failure("/etcdserverpb.Maintenance/Alarm", alarms),
+            ]
+            #expect(verdicts.allSatisfy { $0.contains("user name is empty") == isOn })
+        }
+        let token = try #require(try fixture.login("u"))
+        let stream = try fixture.begin(
+            "/etcdserverpb.Maintenance/Status", StatusRequest(), token: token)
+        fixture.member.run()
+        #expect(try fixture.client.take(StatusResponse.self, stream: stream).count == 1)
+    }
+
+    @Test("a linearizable read is judged by the rules in force when it is served")
+    func judgedLate() throws {
+        let fixture = try ServiceFixture()
+        _ = try fixture.put("z", "1")
+        try fixture.enableAuth()
+        let (root, user) = (try fixture.login("root"), try fixture.login("u"))
+        let grant = AuthRoleGrantPermissionRequest(
+            name: "r", perm: Permission(permType: .read, key: Bytes("z")))
+        let granted = try fixture.begin(
+            "/etcdserverpb.Auth/RoleGrantPermission", grant, token: try #require(root))
+        let read = try fixture.begin(
+            Self.range, RangeRequest(key: Bytes("z")), token: try #require(user))
+        fixture.member.run()
+        _ = try fixture.client.take(AuthRoleGrantPermissionResponse.self, stream: granted)
+        let found = try fixture.client.take(RangeResponse.self, stream: read)
+        #expect(found.first?.kvs.first?.value.text == "1")
+    }
+
     @Test("watches of one stream are answered in the order in which they were asked for")
     func order() throws {
         let fixture = try ServiceFixture()

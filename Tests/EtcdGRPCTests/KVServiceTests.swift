@@ -99,6 +99,28 @@ struct KVServiceTests {
         #expect(fixture.member.edges.all[0].waiterCount == 0)
     }
 
+    @Test("the time limit of a physical compaction is that of its entry")
+    func longCompaction() throws {
+        let fixture = try ServiceFixture()
+        let handler = fixture.member.handler
+        let limit = TimeAmount.milliseconds(Int64(handler.requestTimeoutMilliseconds) + 300)
+        // More than one step deletes; the member's clock stands, so there is no second one.
+        for _ in 0..<1_500 { _ = try fixture.put("a") }
+        _ = try fixture.client.answers()
+        let request = CompactionRequest(revision: 1_500, physical: true)
+        _ = try fixture.begin("/etcdserverpb.KV/Compact", request)
+        fixture.member.run()
+        fixture.member.loop.advanceTime(by: limit)
+        #expect(try fixture.client.answers().isEmpty)
+        #expect(fixture.member.edges.all[0].waiterCount == 1)
+        _ = try fixture.begin("/etcdserverpb.KV/Compact", request)
+        fixture.member.loop.advanceTime(by: limit)
+        #expect(
+            try fixture.client.answers().last?.hasSuffix(
+                "grpc-status: 14, grpc-message: etcdserver: request timed out end") == true)
+        #expect(handler.registry.count == 0)
+    }
+
     @Test("ranges of one pass share a barrier; one that goes or is late leaves the others alone")
     func sharedBarrier() throws {
         let fixture = try ServiceFixture()

@@ -40,7 +40,8 @@ final class ServiceFixture {
             KVService(handler: handler).methods
                 + WatchService(handler: handler).methods
                 + LeaseService(handler: handler, relay: NoRelay()).methods
-                + AuthService.methods(handler) + HealthService().methods,
+                + AuthService.methods(handler) + HealthService().methods
+                + MaintenanceService.methods(handler, background: ImmediateBackground()),
             facts: handler, edges: member.edges, loop: member.loop, maxRequestBytes: 1 << 20)
     }
 

@@ -148,7 +148,7 @@ final class Fixture {
             status: status, keyspace: keyspace, members: members, v3: v3.views,
             ids: RequestIDs(member: 0x2a, now: FakeClock.start.wall), registry: registry,
             clock: FakeClock(), consensus: consensus, apply: FakeApply(),
-            background: background, connectivity: FakePeers())
+            pools: WorkPools(background), connectivity: FakePeers())
         edges = HTTPEdges([loop])
         router = HTTPRouter(
             settings: settings, surface: surface,

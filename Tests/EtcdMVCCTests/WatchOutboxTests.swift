@@ -40,6 +40,26 @@ struct WatchOutboxTests {
         #expect(fixture.lines(1) == ["events 0 @10: a=10#10"])
     }
 
+    @Test("requests that get no answer are bounded as well, and room for them is told of")
+    func requests() {
+        let fixture = WatchFixture(Self.small())
+        let outbox = WatchOutbox(streamID: 7)
+        fixture.hub.open(outbox)
+        for _ in 1..<WatchOutbox.requestsMax { outbox.requestPosted() }
+        #expect(!outbox.isOverfull)
+        outbox.requestPosted()
+        #expect(outbox.isOverfull)
+        outbox.awaitRoom()
+        let half = WatchOutbox.requestsMax / 2
+        for _ in 1..<half { fixture.hub.received(from: 7) }
+        #expect(!outbox.isOverfull)
+        #expect(fixture.hub.takeDirty().isEmpty)
+        fixture.hub.received(from: 7)
+        #expect(fixture.hub.takeDirty() == [7])
+        fixture.hub.received(from: 7)
+        #expect(fixture.hub.takeDirty().isEmpty)
+    }
+
     @Test("bytes bound it too, but a single delivery goes through at any size")
     func bytes() {
         let fixture = WatchFixture(Self.small())

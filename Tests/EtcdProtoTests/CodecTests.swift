@@ -134,6 +134,31 @@ struct PayloadTests {
         #expect(try EntryPayload.decode(Bytes(output)) == .v2(request))
     }
 
+    @Test("text that is not UTF-8 is repaired: others have applied the entry")
+    func foreignText() throws {
+        var user: [UInt8] = []
+        user.appendField(1, Bytes([0x6A, 0x6F, 0x73, 0xE9]))
+        var entry: [UInt8] = []
+        entry.appendField(1100, Bytes(user))
+        guard case .internalRequest(let request) = try EntryPayload.decode(Bytes(entry)),
+            case .authUserAdd(let add) = request.kind
+        else {
+            Issue.record("not a request for a user")
+            return
+        }
+        #expect(add.name == "jos\u{FFFD}")
+        #expect(throws: ProtobufError.invalidText(field: 1)) {
+            try AuthUserAddRequest(decoding: Bytes(user))
+        }
+    }
+
+    @Test(
+        "what cannot be read does not pass for a v2 request",
+        arguments: ["32 03 0a 05 61", "a2 06 02 08", "08 01 a2 06 01", "12 01 ff"])
+    func unreadable(_ entry: String) {
+        #expect(throws: ProtobufError.self) { try EntryPayload.decode(bytes(entry)) }
+    }
+
     @Test("absent and false differ for prevExist and refresh")
     func nullable() throws {
         var output: [UInt8] = []

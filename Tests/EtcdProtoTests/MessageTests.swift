@@ -218,6 +218,10 @@ struct MessageTests {
             try TxnRequest(decoding: nested(MessageReader.depthMax / 2 + 1))
         }
         #expect(throws: ProtobufError.nestedTooDeeply) { try TxnRequest(decoding: nested(4000)) }
+        // The log wraps what a client was allowed.
+        var wrapped: [UInt8] = []
+        wrapped.appendField(6, allowed)
+        _ = try InternalRaftRequest(decoding: Bytes(wrapped))
         var entry: [UInt8] = []
         entry.appendField(6, nested(4000))
         #expect(throws: ProtobufError.nestedTooDeeply) {

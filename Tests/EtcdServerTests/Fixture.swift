@@ -41,8 +41,10 @@ final class KeepingPort: Port {
 
 final class KeepingApplyPort: Port {
     private let kept = Mutex<[ApplyInput]>([])
+    let isFull = Atomic<Bool>(false)
 
     func post(_ message: ApplyInput) -> Bool {
+        if isFull.load(ordering: .relaxed) { return false }
         kept.withLock { $0.append(message) }
         return true
     }
