@@ -221,12 +221,19 @@ struct AuthStoreTests {
         }
     }
 
-    @Test("keeps empty and inverted ranges, which open nothing, and all ranges of one key, as etcd")
+    @Test("keeps empty and inverted ranges of old members, which open nothing, and all of one key")
     func oddRanges() throws {
         let fixture = try Fixture()
         try fixture.enable()
-        try fixture.grant(.readwrite, "", "\0")
-        try fixture.grant(.readwrite, "z", "a")
+        let odd = [("", "\0"), ("z", "a")].map {
+            Permission(permType: .readwrite, key: Bytes($0.0), rangeEnd: Bytes($0.1))
+        }
+        var row: [UInt8] = []
+        var role = AuthRole(name: Bytes("r"))
+        role.keyPermission = odd
+        role.encode(into: &row)
+        fixture.backend.put(AuthStore.roles, key: Bytes("r"), value: Bytes(row))
+        try fixture.auth.recover(from: fixture.backend)
         #expect(fixture.verdict(.read, "b") == .permissionDenied)
         #expect(fixture.verdict(.read, "a", "\0") == .permissionDenied)
         try fixture.grant(.read, "k", "m")

@@ -51,7 +51,7 @@ struct UnansweredTests {
         replica.status.publish(leader: 1, role: .leader)
         handler = replica.makeRequestHandler(
             consensus: DeafPort<ConsensusInput>(), apply: DeafPort<ApplyInput>(),
-            background: ImmediateBackground(), connectivity: NoPeers())
+            pools: WorkPools(ImmediateBackground()), connectivity: NoPeers())
     }
 
     @Test("a peer's questions are forgotten when their time is over")

@@ -1,6 +1,7 @@
 //  The Lease service over gRPC, and questions that only another member can answer.
 
 import EtcdEdge
+import EtcdNet
 import EtcdProto
 import LoneMember
 import NIOCore
@@ -66,6 +67,7 @@ struct LeaseServiceTests {
     @Test("a renewal waits for the one before it, though the client could take more")
     func keepAliveOrder() throws {
         let fixture = try GatewayFixture()
+        fixture.post("/v3/lease/grant", "{\"ID\":\"7\",\"TTL\":\"60\"}")
         let (responder, sink) = try #require(fixture.open("/v3/lease/keepalive"))
         _ = sink.receive(ByteBuffer(string: "{\"ID\":\"7\"}{\"ID\":\"8\"}"))
         let edge = fixture.member.edges.all[0]

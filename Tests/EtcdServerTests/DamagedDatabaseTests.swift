@@ -67,12 +67,13 @@ struct DamagedDatabaseTests {
             let disk = SimulatedDisk()
             let keyspace = emptyKeyspace(on: disk)
             keyspace.backend.put(AuthStore.settings, key: Bytes("authEnabled"), value: Bytes([1]))
-            keyspace.auth.recover(from: keyspace.backend)
+            try keyspace.auth.recover(from: keyspace.backend)
             let path = DatabaseRecords.receivedPath(9, in: directory.snapshots)
             let other = try Backend.open(
                 path: path, in: disk, buckets: V3Keyspace.buckets, settings: Backend.Settings())
             DatabaseRecords.setApplied(9, 1, ConfState(voters: [1]), in: other)
-            AuthStore(bcryptCost: 4, tokens: .simple(seconds: 300)).recover(from: other)
+            let auth = AuthStore(bcryptCost: 4, tokens: .simple(seconds: 300))
+            try auth.recover(from: other)
             var record: [UInt8] = []
             KeyValue(
                 key: Bytes("a"), createRevision: 2, modRevision: 2, version: 1,

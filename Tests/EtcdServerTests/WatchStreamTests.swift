@@ -1,5 +1,7 @@
 //  Watch streams seen from the event loops.
 
+import EtcdMVCC
+import Synchronization
 import Testing
 
 @testable import EtcdServer

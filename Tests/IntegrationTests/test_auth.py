@@ -48,7 +48,8 @@ KNOWN = {
 
 # The same for callers that have not logged in.
 STRANGERS = ("nobody", "wrong", "stale")
-KNOWN_OF_STRANGERS = ("LeaseGrant", "LeaseTimeToLive", "LeaseRevoke {'ID': 98}")
+KNOWN_OF_STRANGERS = ("LeaseGrant", "LeaseTimeToLive", "LeaseRevoke {'ID': 98}", "MemberList",
+                      "Status", "Alarm")
 
 
 def known(caller, case):
@@ -132,6 +133,7 @@ def test_v3_stricter_than_the_reference():
             for method, fields, code in (
                     ("LeaseGrant", {"TTL": 600}, allowed), ("LeaseRevoke", {"ID": 12}, refused),
                     ("LeaseTimeToLive", {"ID": 12}, allowed), ("LeaseLeases", {}, refused),
+                    ("Status", {}, allowed), ("MemberList", {}, allowed), ("Alarm", {}, allowed),
                     ("LeaseTimeToLive", {"ID": 12, "keys": True}, refused)):
                 answer = client.call(method, fields, metadata=mine)
                 assert answer.code == code, (caller, method, answer)
