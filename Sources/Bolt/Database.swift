@@ -42,6 +42,8 @@ package final class Database {
     /// After a failed sync nobody knows what the device holds.
     private(set) var isAbandoned = false
     private(set) var isWriting = false
+    /// Of the newest state, until it is known to be durable.
+    private var unfinished: PendingSync?
     private var isClosed = false
     /// Nobody needs the free pages of a file that is only read, and finding them fails where the
     /// file is damaged.
@@ -63,7 +65,7 @@ package final class Database {
         snapshots = SnapshotRegistry(newest: current, live: live)
     }
 
-    deinit { file.close() }
+    deinit { close() }
 
     // MARK: open
 
@@ -188,14 +190,29 @@ package final class Database {
 
     /// Begins the one write transaction. It ends with `commit`, `rollback` or its release.
     package func beginWrite() -> WriteTransaction {
-        precondition(!isClosed && !isWriting && !isReadOnly)
+        precondition(!isClosed && !isWriting && !isReadOnly && unfinished == nil)
         isWriting = true
         releasePending()
         return WriteTransaction(self)
     }
 
-    /// Gives the file and its lock back. Snapshots stay readable.
+    /// Ends a commit that was made without syncs; runs them if nobody has.
+    ///
+    /// - Throws: when they failed. The database refuses every further commit then.
+    package func finish(_ sync: PendingSync) throws(BoltError) {
+        precondition(sync === unfinished)
+        unfinished = nil
+        if case .failure(let error) = sync.outcome() {
+            abandon()
+            throw .file(error)
+        }
+    }
+
+    /// Gives the file and its lock back. Snapshots stay readable; a commit without syncs stays
+    /// without them.
     package func close() {
+        unfinished?.cancel()
+        unfinished = nil
         isClosed = true
         file.close()
     }
@@ -280,8 +297,10 @@ package final class Database {
 
     func endTransaction() { isWriting = false }
 
-    /// The transaction's meta is durable: readers see the new state from here on.
-    func publish(_ meta: Meta, freed: [PageRun]) {
+    /// The transaction's meta is durable, or will be once `unfinished` is: readers see the new
+    /// state from here on. What it has freed is written to by later transactions only.
+    func publish(_ meta: Meta, freed: [PageRun], unfinished: PendingSync? = nil) {
+        self.unfinished = unfinished
         let snapshot = Snapshot(
             meta: meta, path: path, mapping: mapping, live: snapshots.live)
         if !freed.isEmpty { pending.append((meta.transactionID, freed)) }

@@ -110,20 +110,34 @@ package final class WriteTransaction {
     /// - Parameter finished: called at the end of each part, for whoever times them. A commit of
     ///   nothing has no `writing`, and another attempt nothing else.
     package func commit(finished: (CommitPart) -> Void = { _ in }) throws(BoltError) {
-        precondition(phase != .ended)
-        if database.isAbandoned { throw .abandoned(path: database.path) }
-        if phase == .open {
-            try stage(finished)
-            if phase == .ended { return }
+        guard let sync = try write(finished) else { return }
+        if case .failure(let error) = sync.outcome() {
+            // What the device holds is unknown, and the pages of a meta that may be there must not
+            // change any more.
+            database.abandon()
+            throw .file(error)
         }
-        try database.makeRoom(for: meta.highWater)
-        try PageWriter(pageSize: meta.pageSize, file: database.file).write(pages)
-        try sync()
-        try writeMeta()
         finished(.writing)
         phase = .ended
         database.publish(meta, freed: freed)
         forget()
+    }
+
+    /// Makes the changes visible, and leaves it to whoever runs what is returned to make them
+    /// durable: readers may see what a crash undoes. For owners who keep what they write
+    /// elsewhere, too.
+    ///
+    /// - Returns: what `Database.finish` wants before the next transaction; `nil` for a commit of
+    ///   nothing.
+    package func commitUnsynced(finished: (CommitPart) -> Void = { _ in }) throws(BoltError)
+        -> PendingSync?
+    {
+        guard let sync = try write(finished) else { return nil }
+        finished(.writing)
+        phase = .ended
+        database.publish(meta, freed: freed, unfinished: sync)
+        forget()
+        return sync
     }
 
     /// Drops all changes. Idempotent, and nothing after a successful commit.
@@ -241,27 +255,20 @@ package final class WriteTransaction {
         return first
     }
 
-    private func sync() throws(BoltError) {
-        do throws(FileError) {
-            try database.file.sync()
-        } catch {
-            database.abandon()
-            throw .file(error)
+    /// Pages get their content; the meta that makes them count is what is returned. `nil` when
+    /// nothing has changed.
+    private func write(_ finished: (CommitPart) -> Void) throws(BoltError) -> PendingSync? {
+        precondition(phase != .ended)
+        if database.isAbandoned { throw .abandoned(path: database.path) }
+        if phase == .open {
+            try stage(finished)
+            if phase == .ended { return nil }
         }
-    }
-
-    /// The commit point. The slot holds the state before the previous one.
-    private func writeMeta() throws(BoltError) {
+        try database.makeRoom(for: meta.highWater)
+        try PageWriter(pageSize: meta.pageSize, file: database.file).write(pages)
         let slot = meta.transactionID % 2
-        do throws(FileError) {
-            try database.file.write(
-                meta.pageImage(slot: slot), at: Int(slot) * meta.pageSize)
-        } catch {
-            // Whether the new meta is in the file is unknown, and its pages must not change then.
-            database.abandon()
-            throw .file(error)
-        }
-        try sync()
+        return PendingSync(
+            database.file, meta: meta.pageImage(slot: slot), at: Int(slot) * meta.pageSize)
     }
 
     private func forget() {

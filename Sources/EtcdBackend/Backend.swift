@@ -7,7 +7,8 @@ package import RuntimeCore
 /// The owner's side, confined to one thread; everybody else reads through `views`.
 ///
 /// A write is seen by its maker and by views at once, and is durable after the next commit. What
-/// must survive a crash before that is in the caller's log.
+/// must survive a crash before that is in the caller's log. While the device works on a commit
+/// (`beginCommitIfDue`), writes go on and gather for the next one.
 package final class Backend {
     /// The file format has no longer keys: whoever makes keys of what clients send refuses them.
     package static let keyBytesMax = 32_768
@@ -46,6 +47,8 @@ package final class Backend {
     private var deadline: Instant?
     /// After a failure: not before this.
     private var retryAt: Instant?
+    /// The commit that the device works on.
+    private var syncing: CommitSync?
 
     /// Opens the file, or makes it, with all of `buckets` in it.
     package static func open(
@@ -133,10 +136,70 @@ package final class Backend {
     /// Makes all pending writes durable. After a failure they are still pending and visible; when
     /// the error says `isNoSpace`, a later commit may succeed.
     package func commit() throws(BackendError) {
-        beforeCommit?()
-        guard pendingOperations > 0 else { return }
+        try finishCommit()
+        _ = try commitGeneration { transaction, finished throws(BoltError) in
+            try transaction.commit(finished: finished)
+            return nil
+        }
+    }
+
+    /// Begins a commit when the oldest pending write has waited for the batch interval or the batch
+    /// is full. To be called after every run of the owner.
+    ///
+    /// - Returns: what is to be run elsewhere and handed to `finishCommit`; `nil` when no commit is
+    ///   due, or one is under way. Only when too much waits in memory for the next commit is that
+    ///   one waited for.
+    package func beginCommitIfDue(now: Instant) throws(BackendError) -> CommitSync? {
+        guard pendingOperations > 0 else { return nil }
+        if let retryAt, now < retryAt { return nil }
+        let interval = settings.batchMilliseconds
+        if deadline == nil, syncing != nil || !isFull {
+            deadline = now.advanced(byMilliseconds: interval)
+        }
+        if syncing != nil {
+            guard holdsTooMuch else { return nil }
+        } else if !isFull, let deadline, now < deadline {
+            return nil
+        }
         do throws(BackendError) {
-            try writeGeneration()
+            try finishCommit()
+            let pending = try commitGeneration { transaction, finished throws(BoltError) in
+                try transaction.commitUnsynced(finished: finished)
+            }
+            syncing = pending.map { CommitSync($0, clock: clock) }
+            return syncing
+        } catch {
+            // A full disk does not get emptier by asking at once again.
+            retryAt = now.advanced(byMilliseconds: interval)
+            throw error
+        }
+    }
+
+    /// Ends a commit, whose syncs are run if nobody has. False for one that has ended before: with
+    /// another commit, or with its file.
+    package func finishCommit(_ sync: CommitSync) throws(BackendError) -> Bool {
+        guard sync === syncing else { return false }
+        try finishCommit()
+        return true
+    }
+
+    private func finishCommit() throws(BackendError) {
+        guard let sync = syncing else { return }
+        syncing = nil
+        sync.run()
+        try databaseStep { () throws(BoltError) in try database.finish(sync.pending) }
+        lastCommit[.writing] += sync.nanoseconds
+    }
+
+    /// Everything pending becomes one generation of the database.
+    private func commitGeneration(
+        _ end: (WriteTransaction, (CommitPart) -> Void) throws(BoltError) -> PendingSync?
+    ) throws(BackendError) -> PendingSync? {
+        beforeCommit?()
+        guard pendingOperations > 0 else { return nil }
+        let sync: PendingSync?
+        do throws(BackendError) {
+            sync = try writeGeneration(end)
         } catch {
             statistics.failedCommits += 1
             isOutOfSpace = error.isNoSpace
@@ -147,41 +210,21 @@ package final class Backend {
         job?.journal.append(view.buffer, bytes: pendingBytes)
         clearPending()
         show(database, with: WriteBuffer(declared))
+        return sync
     }
 
-    /// Commits when the oldest pending write has waited for the batch interval or the batch is
-    /// full; whether it did. To be called after every run of the owner.
-    package func commitIfDue(now: Instant) throws(BackendError) -> Bool {
-        guard pendingOperations > 0 else { return false }
-        if let retryAt, now < retryAt { return false }
-        let interval = settings.batchMilliseconds
-        if !isFull {
-            guard let deadline else {
-                deadline = now.advanced(byMilliseconds: interval)
-                return false
-            }
-            guard now >= deadline else { return false }
-        }
-        do throws(BackendError) {
-            try commit()
-        } catch {
-            // A full disk does not get emptier by asking at once again.
-            retryAt = now.advanced(byMilliseconds: interval)
-            throw error
-        }
-        return true
-    }
-
-    /// When `commitIfDue` wants to be called; `nil` when nothing is pending.
+    /// When `beginCommitIfDue` wants to be called; `nil` when nothing is pending, or a commit is
+    /// under way that has to end first.
     package var nextCommit: Instant? {
         guard pendingOperations > 0 else { return nil }
         let atOnce = Instant(nanoseconds: 0)
+        if syncing != nil { return holdsTooMuch ? retryAt ?? atOnce : nil }
         return retryAt ?? (isFull ? atOnce : deadline ?? atOnce)
     }
 
-    private var isFull: Bool {
-        pendingOperations >= settings.batchLimit || pendingBytes >= settings.batchBytesMax
-    }
+    private var isFull: Bool { pendingOperations >= settings.batchLimit || holdsTooMuch }
+
+    private var holdsTooMuch: Bool { pendingBytes >= settings.batchBytesMax }
 
     /// The present state as a file image, committed first.
     package func snapshot() throws(BackendError) -> BackendSnapshot {
@@ -192,34 +235,34 @@ package final class Backend {
     /// The state of the last commit as a file image.
     package func committedSnapshot() -> BackendSnapshot { BackendSnapshot(view.snapshot) }
 
-    private func writeGeneration() throws(BackendError) {
+    private func writeGeneration(
+        _ end: (WriteTransaction, (CommitPart) -> Void) throws(BoltError) -> PendingSync?
+    ) throws(BackendError) -> PendingSync? {
         // A reader that met a damaged page saw nothing there, and so may what is written now.
         if let damage = views.damage { throw damage }
         if directoryIsUnsynced { try syncDirectory() }
         let buffer = view.buffer
-        try databaseStep { () throws(BoltError) in
+        return try databaseStep { () throws(BoltError) in
             let transaction = database.beginWrite()
             buffer.apply(to: transaction, declared)
-            try commit(transaction)
+            guard let clock else { return try end(transaction) { _ in } }
+            var times = CommitTimes()
+            var start = clock.monotonic()
+            let sync = try end(transaction) { part in
+                let end = clock.monotonic()
+                times[part] = end.nanoseconds(since: start)
+                start = end
+            }
+            lastCommit = times
+            return sync
         }
-    }
-
-    private func commit(_ transaction: WriteTransaction) throws(BoltError) {
-        guard let clock else { return try transaction.commit() }
-        var times = CommitTimes()
-        var start = clock.monotonic()
-        try transaction.commit { part in
-            let end = clock.monotonic()
-            times[part] = end.nanoseconds(since: start)
-            start = end
-        }
-        lastCommit = times
     }
 
     // MARK: states
 
     /// From now on `database` with the writes of `buffer` is the present state, for all.
     func show(_ database: Database, with buffer: WriteBuffer) {
+        if database !== self.database { syncing = nil }
         self.database = database
         view = ReadView(database.snapshots.pin(), buffer, declared)
         views.publish(view, of: database)

@@ -40,6 +40,8 @@ extension Backend {
         package fileprivate(set) var placing: UInt64 = 0
         package fileprivate(set) var writing: UInt64 = 0
 
+        package var total: UInt64 { merging + placing + writing }
+
         subscript(part: CommitPart) -> UInt64 {
             get {
                 switch part {

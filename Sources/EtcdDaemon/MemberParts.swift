@@ -29,6 +29,8 @@ struct MemberParts: Sendable {
     /// Defragmentation, too.
     let scans = BackgroundThreads(count: 1)
     let reads = BackgroundThreads()
+    /// Of the database, with every commit.
+    let syncs = BackgroundThreads(count: 1)
     let handler: RequestHandler
     let statistics: TransportStatistics
     let services: HTTPServices

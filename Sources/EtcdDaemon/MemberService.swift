@@ -140,7 +140,7 @@ final class MemberService: Sendable {
             listeners: RoleWiring.Listeners(
                 loops: loops,
                 send: { MemberService.send($0, by: transport, databases: replica.databases) },
-                background: parts.scans,
+                background: parts.scans, syncs: parts.syncs,
                 peers: { change in
                     switch change {
                     case .add(let member): transport.add(member)
@@ -301,7 +301,9 @@ final class MemberService: Sendable {
         parts.transport.stop()
         await listeners.drainPeers()
         parts.client.shutdown()
-        for threads in [parts.background, parts.passwords, parts.scans, parts.reads] {
+        for threads in [
+            parts.background, parts.passwords, parts.scans, parts.reads, parts.syncs,
+        ] {
             await threads.shutdown()
         }
         try? await parts.loops.shutdown()

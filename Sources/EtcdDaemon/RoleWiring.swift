@@ -1,6 +1,7 @@
 //  Threads for the roles, and who hears what they say. The only place that knows which mailbox an
 //  output belongs to.
 
+import EtcdBackend
 import EtcdMembership
 import EtcdNet
 import EtcdServer
@@ -44,6 +45,7 @@ final class RoleWiring: Sendable {
         var loops: EventLoops
         var send: @Sendable ([Message]) -> Void
         var background: any BackgroundPool
+        var syncs: any BackgroundPool
         var peers: @Sendable (PeerChange) -> Void
         var event: @Sendable (ReplicaEvent) -> Void
     }
@@ -97,6 +99,11 @@ final class RoleWiring: Sendable {
                 case .event(let event): listeners.event(event)
                 case .background(let work):
                     listeners.background.submit { apply.postReserved(work()) }
+                case .sync(let sync):
+                    listeners.syncs.submit {
+                        sync.run()
+                        apply.postReserved(.databaseSynced(sync))
+                    }
                 }
             }
         }

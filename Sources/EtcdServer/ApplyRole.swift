@@ -196,6 +196,10 @@ package struct ApplyRole: Role {
             }
         case .databaseCopied(let job):
             v3Housekeeping.finishDefragment(job, replies: &replies)
+        case .databaseSynced(let sync):
+            if !hasFailed, let failure = v3Housekeeping.finishCommit(sync, now.monotonic) {
+                fail(failure, &outputs)
+            }
         case .endWatches:
             keyspace.endWatches { replies.add($0.edge, $1) }
             v3Housekeeping.endWatches(&replies)

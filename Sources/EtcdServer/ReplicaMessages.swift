@@ -122,6 +122,8 @@ package enum ApplyInput: Sendable {
     case defragment(ReplyAddress)
     /// The copying part of the defragmentation is over.
     case databaseCopied(DefragmentJob)
+    /// The syncs of a commit of the database are over.
+    case databaseSynced(CommitSync)
     /// End every watch: the member stops, and watchers should go to another one.
     case endWatches
     /// Answer everybody who waits; the member stops.
@@ -136,6 +138,8 @@ package enum ApplyOutput: Sendable {
     case event(ReplicaEvent)
     /// Run this away from every role, and post what it returns to the apply role.
     case background(@Sendable () -> ApplyInput)
+    /// Run this where nothing long stands in its way, and post `.databaseSynced`.
+    case sync(CommitSync)
 }
 
 /// What a client's watch stream asks of the hub.

@@ -94,7 +94,7 @@ struct V3Housekeeping {
             keyspace.views.metrics.watches.withLock { $0 = counts }
         }
         announceWatches(&replies)
-        let failure = commitIfDue(now.monotonic, &replies)
+        let failure = commitIfDue(now.monotonic, &replies, &outputs)
         publishSpace()
         return failure ?? backlogFailure ?? (isCheckDue ? damageFailure : nil)
     }
@@ -215,25 +215,48 @@ struct V3Housekeeping {
         refusal = (error: error, until: until)
     }
 
-    private mutating func commitIfDue(_ now: Instant, _ replies: inout ReplyBatches) -> String? {
+    private mutating func commitIfDue(
+        _ now: Instant, _ replies: inout ReplyBatches, _ outputs: inout [ApplyOutput]
+    ) -> String? {
         if keyspace.holdsCommits || isPausing(now) { return nil }
         let mustAnswer = !compactionWaiters.isEmpty && !keyspace.store.hasCompaction
-        let start = clock.monotonic()
         do throws(BackendError) {
             if mustAnswer {
                 try keyspace.backend.commit()
-            } else if try !keyspace.backend.commitIfDue(now: now) {
+                noteCommit()
+                answerCompactions(&replies)
+            } else if let sync = try keyspace.backend.beginCommitIfDue(now: now) {
+                // The device may take its time: applying goes on meanwhile.
+                outputs.append(.sync(sync))
+            } else {
                 return nil
             }
             refusal = nil
-            let took = clock.monotonic().nanoseconds(since: start)
-            keyspace.views.metrics.committed(in: took, keyspace.backend.lastCommit)
-            if mustAnswer { answerCompactions(&replies) }
             return nil
         } catch {
-            pause(after: error, now)
-            return error.isNoSpace ? nil : "the database cannot be written: \(error)"
+            return failure(of: error, now)
         }
+    }
+
+    /// The device has done with a commit.
+    ///
+    /// - Returns: why the member cannot go on, if it cannot.
+    mutating func finishCommit(_ sync: CommitSync, _ now: Instant) -> String? {
+        do throws(BackendError) {
+            if try keyspace.backend.finishCommit(sync) { noteCommit() }
+            return nil
+        } catch {
+            return failure(of: error, now)
+        }
+    }
+
+    private func noteCommit() {
+        keyspace.views.metrics.committed(keyspace.backend.lastCommit)
+    }
+
+    private mutating func failure(of error: BackendError, _ now: Instant) -> String? {
+        pause(after: error, now)
+        return error.isNoSpace ? nil : "the database cannot be written: \(error)"
     }
 
     /// Set when somebody has met a damaged page, and so seen less than there is. Every commit fails

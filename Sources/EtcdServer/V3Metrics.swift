@@ -60,11 +60,11 @@ package final class V3Metrics: Sendable {
     }
 
     /// A commit of the database, in nanoseconds.
-    func committed(in nanoseconds: UInt64, _ parts: Backend.CommitTimes) {
+    func committed(_ parts: Backend.CommitTimes) {
         commitMerging.observe(nanoseconds: parts.merging)
         commitPlacing.observe(nanoseconds: parts.placing)
         commitWriting.observe(nanoseconds: parts.writing)
-        backendCommit.observe(nanoseconds: nanoseconds)
+        backendCommit.observe(nanoseconds: parts.total)
     }
 
     /// Merging, placing and writing under the names of bbolt.

@@ -32,11 +32,18 @@ import Testing
             var source = Changes(seed: seed)
             var model: Model = [:]
             var held: [Snapshot] = []
-            for _ in 0..<commits {
+            for commit in 0..<commits {
                 let transaction = database.beginWrite()
                 _ = source.apply(1 + source.random.below(60), to: transaction, &model)
                 if source.random.oneIn(8) { source.empty(transaction, &model) }
-                try transaction.commit()
+                if commit % 2 == 0 {
+                    try transaction.commit()
+                } else if let sync = try transaction.commitUnsynced() {
+                    // Seen before it is durable.
+                    #expect(contents(of: database.snapshots.pin()) == model)
+                    if commit % 4 == 1 { sync.run() }
+                    try database.finish(sync)
+                }
                 states.append((model, inode.changes.count))
                 // Readers only decide which pages are reused.
                 if source.random.oneIn(3) { held.append(database.snapshots.pin()) }

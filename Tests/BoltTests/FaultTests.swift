@@ -56,6 +56,40 @@ import Testing
         #expect(contents(of: database.snapshots.pin())["key"]?.count == 2_001)
     }
 
+    @Test("a late sync that fails is told of, and nothing is committed any more", arguments: 0..<2)
+    func lateSync(syncs: Int) throws {
+        let disk = TestDisk()
+        let database = try FaultTests.database(disk)
+        let transaction = database.beginWrite()
+        transaction.put("key", key: "a", value: "2")
+        let sync = try #require(try transaction.commitUnsynced())
+        disk.syncsLeft = syncs
+        sync.run()
+        disk.syncsLeft = nil
+        let error = #expect(throws: BoltError.self) { try database.finish(sync) }
+        #expect(FaultTests.kind(error) == .inputOutput)
+        #expect(contents(of: database.snapshots.pin()) == ["key": ["a": "2"]])
+        let next = database.beginWrite()
+        next.put("key", key: "a", value: "3")
+        #expect(throws: BoltError.abandoned(path: FaultTests.path)) { try next.commit() }
+    }
+
+    @Test("after a close nothing is written by a sync that comes late")
+    func syncAfterClose() throws {
+        let disk = TestDisk()
+        let database = try FaultTests.database(disk)
+        let transaction = database.beginWrite()
+        transaction.put("key", key: "a", value: "2")
+        let sync = try #require(try transaction.commitUnsynced())
+        database.close()
+        let changes = disk.inodes[FaultTests.path]!.changes.count
+        sync.run()
+        #expect(disk.inodes[FaultTests.path]!.changes.count == changes)
+        let again = try Database.open(path: FaultTests.path, in: disk)
+        #expect(contents(of: again.snapshots.pin()) == ["key": ["a": "1"]])
+        #expect(again.check() == [])
+    }
+
     @Test("whichever write of a commit fails, the file has the old or the new state")
     func everyWrite() throws {
         var outcomes: [Bytes?] = []

@@ -34,6 +34,14 @@ func openBackend(
         path: "\(directory.path)/db", in: files, buckets: TestBuckets.all, settings: settings)
 }
 
+extension Backend {
+    /// A commit whose syncs are run at once; whether one was due.
+    func commitIfDue(now: Instant) throws(BackendError) -> Bool {
+        guard let sync = try beginCommitIfDue(now: now) else { return false }
+        return try finishCommit(sync)
+    }
+}
+
 /// The key of a revision as the store writes it.
 func revisionKey(_ main: Int, _ sub: Int = 0) -> Bytes {
     var bytes: [UInt8] = []

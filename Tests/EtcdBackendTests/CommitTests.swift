@@ -49,11 +49,74 @@ struct CommitTests {
         backend.put(TestBuckets.meta, key: [1], value: [1])
         backend.put(TestBuckets.meta, key: [1], value: [2])
         #expect(try !backend.commitIfDue(now: milliseconds(0)))
-        backend.delete(TestBuckets.meta, key: [1])
+        backend.put(TestBuckets.meta, key: [1], value: [3])
         #expect(backend.pendingOperations == 3)
         #expect(try backend.commitIfDue(now: milliseconds(1)))
         backend.put(TestBuckets.meta, key: [1], value: Bytes([UInt8](repeating: 0, count: 1_000)))
         #expect(try backend.commitIfDue(now: milliseconds(2)))
+    }
+
+    @Test("while the device works on a commit, writes go on and wait for the next one")
+    func underWay() throws {
+        let settings = Backend.Settings(batchBytesMax: 1_000)
+        let backend = try openBackend(directory, settings: settings)
+        func begin(_ number: UInt64) throws -> CommitSync? {
+            try backend.beginCommitIfDue(now: milliseconds(number))
+        }
+        backend.put(TestBuckets.meta, key: [1], value: [1])
+        #expect(try begin(0) == nil)
+        let first = try #require(try begin(100))
+        #expect(backend.pendingOperations == 0 && backend.nextCommit == nil)
+        #expect(backend.views.view().get(TestBuckets.meta, key: [1]) == [1])
+        backend.put(TestBuckets.meta, key: [2], value: [2])
+        #expect(try begin(110) == nil)
+        #expect(try begin(300) == nil)
+        #expect(backend.nextCommit == nil)
+        first.run()
+        #expect(try backend.finishCommit(first))
+        #expect(try !backend.finishCommit(first))
+        #expect(backend.nextCommit == milliseconds(210))
+        let second = try #require(try begin(300))
+        // More than memory should hold: the device is waited for.
+        backend.put(TestBuckets.meta, key: [3], value: Bytes([UInt8](repeating: 0, count: 1_000)))
+        #expect(backend.nextCommit == Instant(nanoseconds: 0))
+        let third = try #require(try begin(301))
+        #expect(try !backend.finishCommit(second))
+        backend.put(TestBuckets.meta, key: [4], value: [4])
+        try backend.commit()
+        #expect(try !backend.finishCommit(third))
+        #expect(backend.statistics == Backend.Statistics(commits: 4, operations: 4))
+        let model = backend.views.view().content
+        backend.close()
+        let again = try openBackend(directory)
+        #expect(again.views.view().content == model)
+        #expect(again.check() == [])
+    }
+
+    @Test("a commit that the device has not done ends with its file")
+    func closedUnderWay() throws {
+        let backend = try openBackend(directory)
+        backend.put(TestBuckets.meta, key: [1], value: [1])
+        try backend.commit()
+        let received = "\(directory.path)/received"
+        try save(backend.committedSnapshot(), to: received)
+        backend.put(TestBuckets.meta, key: [2], value: [2])
+        _ = try backend.beginCommitIfDue(now: milliseconds(0))
+        let lost = try #require(try backend.beginCommitIfDue(now: milliseconds(100)))
+        try backend.replaceFile(with: received)
+        lost.run()
+        #expect(try !backend.finishCommit(lost))
+        backend.put(TestBuckets.meta, key: [3], value: [3])
+        _ = try backend.beginCommitIfDue(now: milliseconds(200))
+        let late = try #require(try backend.beginCommitIfDue(now: milliseconds(300)))
+        backend.close()
+        late.run()
+        // Without its syncs the newest state is that of the commit before.
+        let again = try openBackend(directory)
+        #expect(again.get(TestBuckets.meta, key: [1]) == [1])
+        #expect(again.get(TestBuckets.meta, key: [2]) == nil)
+        #expect(again.get(TestBuckets.meta, key: [3]) == nil)
+        #expect(again.check() == [])
     }
 
     @Test("the hook's writes are in the same commit; without pending writes it alone is committed")

@@ -279,6 +279,13 @@ final class SimulatedCluster {
             case .event(.failed(let reason)):
                 throw Violation(description: "m\(member.number) cannot continue: \(reason)")
             case .event: break
+            case .sync(let sync):
+                let mailbox = process.applyMailbox
+                planWork(
+                    {
+                        sync.run()
+                        _ = mailbox.post(.databaseSynced(sync))
+                    }, of: member, process)
             case .background(let work):
                 let mailbox = process.applyMailbox
                 planWork({ _ = mailbox.post(work()) }, of: member, process)
