@@ -29,11 +29,10 @@ package final class PendingSync: Sendable {
     /// Syncs the pages, writes the meta, syncs that. On any thread; a second call waits for the
     /// first one and does nothing.
     ///
-    /// - Returns: whether this was the call that did it.
-    @discardableResult
-    package func run() -> Bool {
+    /// - Parameter finished: called at the end by the call that did it, before any other returns.
+    package func run(finished: () -> Void = {}) {
         phase.withLock { phase in
-            guard case .waiting = phase else { return false }
+            guard case .waiting = phase else { return }
             do throws(FileError) {
                 try file.sync()
                 // The commit point. The slot holds the state before the previous one.
@@ -41,10 +40,17 @@ package final class PendingSync: Sendable {
                 try file.sync()
                 phase = .done(.success(()))
             } catch {
-                phase = .done(.failure(error))
+                phase = .done(.failure(PendingSync.final(error)))
             }
-            return true
+            finished()
         }
+    }
+
+    /// What the device holds is unknown now: not even for a disk without room is there another try.
+    private static func final(_ error: FileError) -> FileError {
+        FileError(
+            kind: error.kind == .noSpace ? .inputOutput : error.kind, operation: error.operation,
+            path: error.path, reason: error.reason)
     }
 
     /// What came of `run`, which is called if nobody has.

@@ -18,6 +18,8 @@ package final class Backend {
     /// Called at the start of every commit: the owner writes what belongs into the same commit as
     /// the effects it stands for (the applied index).
     package var beforeCommit: (() -> Void)?
+    /// Called with every commit that has become durable, and how long its parts took.
+    package var afterCommit: ((CommitTimes) -> Void)?
     /// Writes since the last commit, overwritten ones included.
     package private(set) var pendingOperations = 0
     package internal(set) var statistics = Statistics()
@@ -26,7 +28,7 @@ package final class Backend {
     /// Tells how long the parts of commits take; without one nobody wants to know.
     package var clock: (any Clock)?
     /// Of the last commit that wrote something.
-    package private(set) var lastCommit = CommitTimes()
+    private(set) var lastCommit = CommitTimes()
 
     let fileSystem: any FileSystem & Sendable
     let declared: [Bucket]
@@ -43,7 +45,7 @@ package final class Backend {
     private var directoryIsUnsynced = false
     /// Keys and values of those writes.
     package private(set) var pendingBytes = 0
-    /// When the pending writes are to be committed; `nil` until `commitIfDue` has seen them.
+    /// When the pending writes are to be committed; `nil` until `beginCommitIfDue` has seen them.
     private var deadline: Instant?
     /// After a failure: not before this.
     private var retryAt: Instant?
@@ -189,6 +191,7 @@ package final class Backend {
         sync.run()
         try databaseStep { () throws(BoltError) in try database.finish(sync.pending) }
         lastCommit[.writing] += sync.nanoseconds
+        afterCommit?(lastCommit)
     }
 
     /// Everything pending becomes one generation of the database.
@@ -210,6 +213,7 @@ package final class Backend {
         job?.journal.append(view.buffer, bytes: pendingBytes)
         clearPending()
         show(database, with: WriteBuffer(declared))
+        if sync == nil { afterCommit?(lastCommit) }
         return sync
     }
 
@@ -225,12 +229,6 @@ package final class Backend {
     private var isFull: Bool { pendingOperations >= settings.batchLimit || holdsTooMuch }
 
     private var holdsTooMuch: Bool { pendingBytes >= settings.batchBytesMax }
-
-    /// The present state as a file image, committed first.
-    package func snapshot() throws(BackendError) -> BackendSnapshot {
-        try commit()
-        return committedSnapshot()
-    }
 
     /// The state of the last commit as a file image.
     package func committedSnapshot() -> BackendSnapshot { BackendSnapshot(view.snapshot) }

@@ -21,10 +21,11 @@ package final class CommitSync: Sendable {
 
     /// Blocks for as long as the device takes. What went wrong is told by `finishCommit`.
     package func run() {
-        let start = clock?.monotonic()
-        // The owner's call only waits for this one.
-        guard pending.run(), let clock, let start else { return }
-        tookNanoseconds.store(
-            clock.monotonic().nanoseconds(since: start), ordering: .releasing)
+        guard let clock else { return pending.run() }
+        let start = clock.monotonic()
+        pending.run {
+            tookNanoseconds.store(
+                clock.monotonic().nanoseconds(since: start), ordering: .releasing)
+        }
     }
 }

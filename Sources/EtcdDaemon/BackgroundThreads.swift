@@ -7,7 +7,7 @@ import RuntimeCore
 final class BackgroundThreads: BackgroundPool {
     let pool: NIOThreadPool
 
-    /// - Parameter count: two are enough to let a long copy run beside a short hash.
+    /// - Parameter count: of two, one is left beside something long.
     init(count: Int = 2) {
         pool = NIOThreadPool(numberOfThreads: count)
         pool.start()

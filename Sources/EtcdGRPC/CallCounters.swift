@@ -31,7 +31,7 @@ package final class CallCounters: Sendable {
     func messageReceived() { received.add() }
     /// A message of a stream could not be read, which ends the stream.
     func messageUnreadable() { unreadable.add() }
-    /// A stream was lost that still had something to say.
+    /// A message of a stream could not be sent, which ends the stream.
     func messageUnsent() { unsent.add() }
 
     func callEnded(_ code: GRPCStatus.Code, startedAt start: NIODeadline?) {

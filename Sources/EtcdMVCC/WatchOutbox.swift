@@ -2,6 +2,7 @@
 //  threads share.
 
 import DequeModule
+import RuntimeCore
 import Synchronization
 
 /// The deliveries that wait for one client stream.
@@ -13,9 +14,6 @@ import Synchronization
 /// while `isOverfull`, the event loop reads no further requests from the stream. Requests on their
 /// way to the hub are counted here as well, since nothing else bounds those that get no answer.
 package final class WatchOutbox: Sendable {
-    /// Requests of one stream that may be on their way to the hub.
-    package static let requestsMax = 1_000
-
     package let streamID: UInt64
     private let state = Mutex(State())
     private let requests = Atomic<Int>(0)
@@ -69,7 +67,7 @@ package final class WatchOutbox: Sendable {
 
     /// The client sends requests faster than it reads their answers, or than they are taken.
     package var isOverfull: Bool {
-        requests.load(ordering: .sequentiallyConsistent) >= WatchOutbox.requestsMax
+        requests.load(ordering: .sequentiallyConsistent) >= Limits.watchRequestsMax
             || state.withLock { $0.deliveries.count > $0.deliveriesMax }
     }
 
@@ -85,7 +83,7 @@ package final class WatchOutbox: Sendable {
     /// True when the event loop has to hear that there is room for requests.
     func requestTaken() -> Bool {
         let left = requests.subtract(1, ordering: .sequentiallyConsistent).newValue
-        return left <= WatchOutbox.requestsMax / 2
+        return left <= Limits.watchRequestsMax / 2
             && awaitsRoom.exchange(false, ordering: .sequentiallyConsistent)
     }
 

@@ -16,6 +16,7 @@ package final class RemoteCallStream: HTTP2Stream {
     // What arrives.
     private var framing = MessageFraming()
     private var isHeld = false
+    private var isFeeding = false
     private var isMalformed = false
     /// Arrived while held; still narrows the client's window.
     private var heldInput: [UInt8] = []
@@ -171,7 +172,8 @@ package final class RemoteCallStream: HTTP2Stream {
     package func resumeInput() {
         guard isHeld else { return }
         isHeld = false
-        guard let session, !isFinished else { return }
+        // Whoever hands over what was held goes on with the rest, and reports the end behind it.
+        guard let session, !isFinished, !isFeeding else { return }
         let input = heldInput
         heldInput = []
         if !input.isEmpty {
@@ -194,6 +196,8 @@ package final class RemoteCallStream: HTTP2Stream {
     /// Hands over the messages that end in `bytes`, and returns the room of what was used.
     private func feed(_ bytes: UnsafeRawBufferPointer) {
         guard let session else { return }
+        isFeeding = true
+        defer { isFeeding = false }
         var rest = bytes
         while !rest.isEmpty, !isHeld, !isFinished, !isMalformed {
             switch framing.next(rest, messageBytesMax: messageBytesMax) {

@@ -283,6 +283,9 @@ package struct LogRole: Role {
                 hasPurged = true
                 logger.info("purged file", metadata: ["path": "\(name)"])
             }
+            // The file of a snapshot whose record waits for room counts for nothing yet: what a
+            // start would take is an older one.
+            guard !snapshotWaits else { return hasPurged }
             for name in try snapshotter.purge(keeping: settings.maxSnapshots) {
                 hasPurged = true
                 logger.info("purged file", metadata: ["path": "\(name)"])
@@ -291,6 +294,16 @@ package struct LogRole: Role {
             logger.warning("cannot purge old files", metadata: ["error": "\(error)"])
         }
         return hasPurged
+    }
+
+    private var snapshotWaits: Bool {
+        waiting.contains { input in
+            switch input {
+            case .saveSnapshot: true
+            case .append(let request): request.snapshot != nil
+            case .close: false
+            }
+        }
     }
 
     // MARK: idle work

@@ -60,6 +60,8 @@ struct V3Housekeeping {
         nextCheck = now.monotonic
         self.ids = ids
         keyspace.backend.clock = clock
+        let metrics = keyspace.views.metrics
+        keyspace.backend.afterCommit = { metrics.committed($0) }
     }
 
     var wakeAt: Instant? {
@@ -223,7 +225,6 @@ struct V3Housekeeping {
         do throws(BackendError) {
             if mustAnswer {
                 try keyspace.backend.commit()
-                noteCommit()
                 answerCompactions(&replies)
             } else if let sync = try keyspace.backend.beginCommitIfDue(now: now) {
                 // The device may take its time: applying goes on meanwhile.
@@ -243,15 +244,11 @@ struct V3Housekeeping {
     /// - Returns: why the member cannot go on, if it cannot.
     mutating func finishCommit(_ sync: CommitSync, _ now: Instant) -> String? {
         do throws(BackendError) {
-            if try keyspace.backend.finishCommit(sync) { noteCommit() }
+            _ = try keyspace.backend.finishCommit(sync)
             return nil
         } catch {
             return failure(of: error, now)
         }
-    }
-
-    private func noteCommit() {
-        keyspace.views.metrics.committed(keyspace.backend.lastCommit)
     }
 
     private mutating func failure(of error: BackendError, _ now: Instant) -> String? {

@@ -75,6 +75,8 @@ package enum Limits {
     /// Passwords that wait to be hashed or compared, each for a good part of a second's tenth: no
     /// more than two threads manage within the time limit of a request.
     package static let passwordWorkMax = 256
+    /// Requests of one watch stream that may be on their way to the apply role.
+    package static let watchRequestsMax = 1_000
     /// Hashes of the whole database that wait for one another.
     package static let scansMax = 16
     /// Ranges and transactions that wait because they may have to look at very many keys.
@@ -84,9 +86,9 @@ package enum Limits {
     /// Descriptors kept back from client connections (etcd's value): for files, the log's above
     /// all, for links to other members, and for what these dial.
     package static let reservedDescriptors = 150
-    /// Connections that a peer port takes at least: six other members have about that many. Where
-    /// descriptors are few, they come out of the reserve.
+    /// Connections that the peer ports take together, at least: six other members have about that
+    /// many. Where descriptors are few, they come out of the reserve.
     package static let peerConnectionsMin = 48
-    /// The same for a port of metrics.
+    /// The same for the ports of metrics.
     package static let metricsConnectionsMin = 8
 }

@@ -35,6 +35,12 @@ func openBackend(
 }
 
 extension Backend {
+    /// The present state as a file image, committed first.
+    func snapshot() throws(BackendError) -> BackendSnapshot {
+        try commit()
+        return committedSnapshot()
+    }
+
     /// A commit whose syncs are run at once; whether one was due.
     func commitIfDue(now: Instant) throws(BackendError) -> Bool {
         guard let sync = try beginCommitIfDue(now: now) else { return false }

@@ -11,6 +11,28 @@ import Testing
 
 @testable import EtcdGRPC
 
+/// Takes the second request a moment after the first, and all others at once.
+private final class Pausing: V3Receiver {
+    private let call: V3Call<PutResponse>
+    private var count: Int64 = 0
+
+    init(_ call: V3Call<PutResponse>) { self.call = call }
+
+    func receive(_ request: PutRequest) {
+        count += 1
+        call.send(PutResponse(prevKV: KeyValue(version: count)))
+        call.holdRequests()
+        guard count == 1 else { return call.resumeRequests() }
+        call.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) {
+            self.call.resumeRequests()
+        }
+    }
+
+    func requestsEnded() { call.finish() }
+
+    func closed() {}
+}
+
 @Suite("unfinished requests of calls", .timeLimit(.minutes(1)))
 struct HeldRequestTests {
     private static let put = "/etcdserverpb.KV/Put"
@@ -76,6 +98,20 @@ struct HeldRequestTests {
         try client.data([], stream: 1, ends: true)
         #expect(try client.answers().last == "message ")
         #expect(client.heldBytes == 0)
+    }
+
+    @Test("requests that were held are handed over to the last one before their end is")
+    func heldEnd() throws {
+        let client = try CallConnection([
+            .stream("etcdserverpb.KV", "Pause") { Pausing($0) }
+        ])
+        try client.open("/etcdserverpb.KV/Pause", stream: 1)
+        let requests = (0..<4).flatMap { _ in CallConnection.framed(Self.message) }
+        try client.data(requests, stream: 1, ends: true)
+        #expect(try client.take(PutResponse.self, stream: 1).count == 1)
+        client.loop.advanceTime(by: .milliseconds(1))
+        #expect(
+            try client.take(PutResponse.self, stream: 1).map { $0.prevKV?.version } == [2, 3, 4])
     }
 
     @Test("a compressed request counts as what it was before")

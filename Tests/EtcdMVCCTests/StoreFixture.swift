@@ -83,7 +83,8 @@ final class StoreFixture {
     /// Copies the committed database to where `other` may take it over.
     func copyDatabase(beside other: StoreFixture) throws -> String {
         let path = other.directory + "/received"
-        let snapshot = try backend.snapshot()
+        try backend.commit()
+        let snapshot = backend.committedSnapshot()
         var image = [UInt8](repeating: 0, count: snapshot.imageBytes)
         var position = 0
         while position < image.count {

@@ -45,12 +45,12 @@ struct WatchOutboxTests {
         let fixture = WatchFixture(Self.small())
         let outbox = WatchOutbox(streamID: 7)
         fixture.hub.open(outbox)
-        for _ in 1..<WatchOutbox.requestsMax { outbox.requestPosted() }
+        for _ in 1..<Limits.watchRequestsMax { outbox.requestPosted() }
         #expect(!outbox.isOverfull)
         outbox.requestPosted()
         #expect(outbox.isOverfull)
         outbox.awaitRoom()
-        let half = WatchOutbox.requestsMax / 2
+        let half = Limits.watchRequestsMax / 2
         for _ in 1..<half { fixture.hub.received(from: 7) }
         #expect(!outbox.isOverfull)
         #expect(fixture.hub.takeDirty().isEmpty)

@@ -154,6 +154,7 @@ def test_one_of_three(disk):
                 cluster.write_anywhere(key, value)
         assert poor.alive()
         harness.eventually(lambda: not poor.is_leader(), 15, "leadership leaves the full member")
+        assert "the leader hands over to a member that goes on without it" in poor.log()
         assert rich.put("/beside", "1").status in (200, 201)
         disk.free()
         cluster.write_anywhere("/mark", "1")

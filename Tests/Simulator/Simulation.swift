@@ -432,7 +432,7 @@ extension Simulation {
 
     /// Committed first: the configuration is written with a commit.
     private func hash(of process: SimulatedMember.Process) throws -> UInt32 {
-        _ = try process.keyspaceV3.backend.snapshot()
+        try process.keyspaceV3.backend.commit()
         return process.replica.v3.backend.view().hash(ignoring: DatabaseRecords.isVolatile)
     }
 }
