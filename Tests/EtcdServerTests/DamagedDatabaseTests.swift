@@ -118,12 +118,7 @@ struct DamagedDatabaseTests {
     private func failures(
         _ role: inout ApplyRole, at milliseconds: UInt64, _ inputs: [ApplyInput] = []
     ) -> [String] {
-        let start = StandingClock().now()
-        let now = Moment(
-            monotonic: start.monotonic.advanced(byMilliseconds: milliseconds), wall: start.wall)
-        var outputs: [ApplyOutput] = []
-        role.run(inputs, now: now, outputs: &outputs)
-        return outputs.compactMap { output -> String? in
+        run(&role, at: milliseconds, inputs).compactMap { output -> String? in
             if case .event(.failed(let reason)) = output { reason } else { nil }
         }
     }

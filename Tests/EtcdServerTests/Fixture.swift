@@ -102,6 +102,19 @@ struct Fixture {
     func address(_ token: UInt64 = 1) -> ReplyAddress { ReplyAddress(edge: edge, token: token) }
 }
 
+/// Runs the role so many milliseconds after its start.
+@discardableResult
+func run(
+    _ role: inout ApplyRole, at milliseconds: UInt64, _ inputs: [ApplyInput] = []
+) -> [ApplyOutput] {
+    let start = StandingClock().now()
+    let now = Moment(
+        monotonic: start.monotonic.advanced(byMilliseconds: milliseconds), wall: start.wall)
+    var outputs: [ApplyOutput] = []
+    role.run(inputs, now: now, outputs: &outputs)
+    return outputs
+}
+
 extension Entry {
     static func v2(_ request: V2Request, at index: LogIndex) -> Entry {
         var bytes: [UInt8] = []

@@ -14,19 +14,6 @@ import Testing
 struct FullDatabaseTests {
     private let disk = SimulatedDisk()
 
-    /// Runs the role so many milliseconds after its start.
-    @discardableResult
-    private func run(
-        _ role: inout ApplyRole, at milliseconds: UInt64, _ inputs: [ApplyInput] = []
-    ) -> [ApplyOutput] {
-        let start = StandingClock().now()
-        let now = Moment(
-            monotonic: start.monotonic.advanced(byMilliseconds: milliseconds), wall: start.wall)
-        var outputs: [ApplyOutput] = []
-        role.run(inputs, now: now, outputs: &outputs)
-        return outputs
-    }
-
     /// One that makes the file grow.
     private func put(at index: LogIndex) -> ApplyInput {
         let request = PutRequest(
